@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * AF_VSHM: virtual sockets over shared memory, what programs see.
+ *
+ * The address has the size, fields and offsets of struct sockaddr_vm, and the
+ * well-known CIDs, ports and option numbers are those of vsock(7), so that a
+ * program written for AF_VSOCK needs no change but the family number.
+ */
+#ifndef _UAPI_LINUX_VSHM_H
+#define _UAPI_LINUX_VSHM_H
+
+#include <linux/socket.h>
+#include <linux/types.h>
+
+/*
+ * A kernel has no free family number for modules; AF_ASH (18) is reserved and
+ * was never implemented. The module parameter family= takes any other.
+ */
+#ifndef AF_VSHM
+#define AF_VSHM		18
+#define PF_VSHM		AF_VSHM
+#endif
+
+/* Context IDs: who. */
+#define VSHM_CID_ANY		((__u32)-1)	/* bind: every local CID */
+#define VSHM_CID_HYPERVISOR	0		/* reserved */
+#define VSHM_CID_LOCAL		1		/* loopback */
+#define VSHM_CID_HOST		2
+#define VSHM_CID_GUEST_MIN	3
+#define VSHM_CID_GUEST_MAX	65535		/* a CID is an ivshmem ID */
+
+/* Ports: which socket there. */
+#define VSHM_PORT_ANY		((__u32)-1)	/* bind: choose a free port */
+#define VSHM_PORT_PRIVILEGED	1023		/* up to here: CAP_NET_BIND_SERVICE */
+
+/**
+ * struct sockaddr_vshm - address of an AF_VSHM socket
+ * @svs_family: AF_VSHM, or the number given to the module as family=
+ * @svs_reserved1: must be 0
+ * @svs_port: port, host byte order
+ * @svs_cid: context ID, host byte order
+ * @svs_flags: must be 0
+ * @svs_zero: must be 0
+ *
+ * Laid out as struct sockaddr_vm of vsock(7).
+ */
+struct sockaddr_vshm {
+	__kernel_sa_family_t	svs_family;
+	unsigned short		svs_reserved1;
+	__u32			svs_port;
+	__u32			svs_cid;
+	__u8			svs_flags;
+	unsigned char		svs_zero[sizeof(struct sockaddr) -
+					 sizeof(sa_family_t) -
+					 sizeof(unsigned short) -
+					 sizeof(__u32) - sizeof(__u32) -
+					 sizeof(__u8)];
+};
+
+/*
+ * Socket options; the level is the family number, numbers and meaning are
+ * those of AF_VSOCK.
+ */
+#define SO_VSHM_BUFFER_SIZE		0	/* __u64, bytes each way */
+#define SO_VSHM_BUFFER_MIN_SIZE		1	/* __u64 */
+#define SO_VSHM_BUFFER_MAX_SIZE		2	/* __u64 */
+#define SO_VSHM_PEER_HOST_VM_ID		3	/* __u32, read only */
+#define SO_VSHM_TRUSTED			5	/* int, read only */
+#define SO_VSHM_CONNECT_TIMEOUT_OLD	6	/* struct __kernel_old_timeval */
+#define SO_VSHM_CONNECT_TIMEOUT_NEW	8	/* struct __kernel_sock_timeval */
+
+/**
+ * enum vshm_state - status of a socket
+ * @VSHM_UNCONNECTED: created, no address yet
+ * @VSHM_BOUND: has a local address
+ * @VSHM_LISTENING: takes connections
+ * @VSHM_CONNECTING: asked its peer, no answer yet
+ * @VSHM_CONNECTED: data flows both ways
+ * @VSHM_SHUTDOWN: one direction is closed, by either side
+ * @VSHM_DISCONNECTED: both directions are closed, or the peer is gone
+ * @VSHM_TERMINATED: closed; the entry lives as long as its last reference
+ * @VSHM_NR_STATES: how many there are
+ *
+ * The two other statuses of a socket, sending and receiving, are activities of
+ * a connected one; see &enum vshm_activity.
+ */
+enum vshm_state {
+	VSHM_UNCONNECTED,
+	VSHM_BOUND,
+	VSHM_LISTENING,
+	VSHM_CONNECTING,
+	VSHM_CONNECTED,
+	VSHM_SHUTDOWN,
+	VSHM_DISCONNECTED,
+	VSHM_TERMINATED,
+	VSHM_NR_STATES,
+};
+
+/**
+ * enum vshm_activity - what a connected socket is doing, shown beside its state
+ * @VSHM_SENDING: a call that sends is under way, copying or blocked
+ * @VSHM_RECEIVING: a call that receives is under way, copying or blocked
+ */
+enum vshm_activity {
+	VSHM_SENDING	= 1 << 0,
+	VSHM_RECEIVING	= 1 << 1,
+};
+
+/**
+ * enum vshm_option - generic socket options in force, as a bit mask
+ * @VSHM_OPT_REUSEADDR: SO_REUSEADDR is set
+ * @VSHM_OPT_KEEPALIVE: SO_KEEPALIVE is set
+ * @VSHM_OPT_LINGER: SO_LINGER is set
+ * @VSHM_OPT_RCVTIMEO: SO_RCVTIMEO is finite
+ * @VSHM_OPT_SNDTIMEO: SO_SNDTIMEO is finite
+ * @VSHM_OPT_RCVLOWAT: SO_RCVLOWAT is above 1
+ * @VSHM_OPT_RCVBUF: SO_RCVBUF was set by the program
+ * @VSHM_OPT_SNDBUF: SO_SNDBUF was set by the program
+ * @VSHM_OPT_BUSY_POLL: SO_BUSY_POLL is set
+ */
+enum vshm_option {
+	VSHM_OPT_REUSEADDR	= 1 << 0,
+	VSHM_OPT_KEEPALIVE	= 1 << 1,
+	VSHM_OPT_LINGER		= 1 << 2,
+	VSHM_OPT_RCVTIMEO	= 1 << 3,
+	VSHM_OPT_SNDTIMEO	= 1 << 4,
+	VSHM_OPT_RCVLOWAT	= 1 << 5,
+	VSHM_OPT_RCVBUF		= 1 << 6,
+	VSHM_OPT_SNDBUF		= 1 << 7,
+	VSHM_OPT_BUSY_POLL	= 1 << 8,
+};
+
+#endif /* _UAPI_LINUX_VSHM_H */
