@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The address family: making and closing sockets, addresses, shutdown.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/sockios.h>
+#include <linux/string.h>
+#include <asm/ioctls.h>
+
+#include "vshm.h"
+
+struct proto vshm_proto = {
+	.name		= "VSHM",
+	.owner		= THIS_MODULE,
+	.obj_size	= sizeof(struct vshm_sock),
+};
+
+/**
+ * vshm_sock_alloc() - make a socket and enter it in the table
+ * @net: its network namespace
+ * @sock: what the program sees, or NULL until it is accepted
+ * @type: SOCK_STREAM
+ * @gfp: how to allocate
+ * @kern: made by the kernel for itself: holds no reference to @net
+ *
+ * Return: the socket, whose entry the caller holds, or NULL when memory is short.
+ */
+struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
+			     gfp_t gfp, int kern)
+{
+	struct vshm_sock *vsk;
+	struct sock *sk;
+
+	sk = sk_alloc(net, vshm_family, gfp, &vshm_proto, kern);
+	if (!sk)
+		return NULL;
+	sock_init_data(sock, sk);
+	sock_set_flag(sk, SOCK_RCU_FREE);
+	sk->sk_type = type;
+	sk->sk_sndbuf = VSHM_BUFFER_DEFAULT;
+	sk->sk_rcvbuf = VSHM_BUFFER_DEFAULT;
+
+	vsk = vshm_sk(sk);
+	vsk->local.cid = VSHM_CID_ANY;
+	vsk->local.port = VSHM_PORT_ANY;
+	vsk->local.type = type;
+	vsk->local.family = vshm_family;
+	vsk->remote.cid = VSHM_CID_ANY;
+	vsk->remote.port = VSHM_PORT_ANY;
+	vsk->bound_cid = VSHM_CID_ANY;
+	vsk->since = jiffies;
+	INIT_LIST_HEAD(&vsk->accept_queue);
+	INIT_LIST_HEAD(&vsk->accept_node);
+	INIT_DELAYED_WORK(&vsk->connect_work, vshm_connect_timeout);
+	vsk->connect_timeout = VSHM_CONNECT_TIMEOUT;
+	vsk->buffer_min = VSHM_BUFFER_MIN;
+	vsk->buffer_max = VSHM_BUFFER_DEFAULT;
+	mutex_init(&vsk->tx_lock);
+	mutex_init(&vsk->rx_lock);
+
+	if (vshm_table_add(vsk)) {
+		sk_free(sk);
+		return NULL;
+	}
+	return sk;
+}
+
+/**
+ * vshm_parse_address() - check a socket address
+ * @addr: what the program gave
+ * @len: bytes of it
+ * @out: takes the address
+ *
+ * Return: 0, -EINVAL or -EAFNOSUPPORT.
+ */
+int vshm_parse_address(struct sockaddr *addr, int len,
+		       struct sockaddr_vshm **out)
+{
+	struct sockaddr_vshm *svs = (struct sockaddr_vshm *)addr;
+
+	if (len < (int)sizeof(*svs))
+		return -EINVAL;
+	if (svs->svs_family != vshm_family)
+		return -EAFNOSUPPORT;
+	if (svs->svs_reserved1 || svs->svs_flags ||
+	    memchr_inv(svs->svs_zero, 0, sizeof(svs->svs_zero)))
+		return -EINVAL;
+	*out = svs;
+	return 0;
+}
+
+/**
+ * vshm_options() - generic socket options that are in force
+ * @vsk: socket
+ *
+ * Return: mask of &enum vshm_option.
+ */
+u32 vshm_options(const struct vshm_sock *vsk)
+{
+	const struct sock *sk = &vsk->sk;
+	u32 options = 0;
+
+	if (sk->sk_reuse)
+		options |= VSHM_OPT_REUSEADDR;
+	if (sock_flag(sk, SOCK_KEEPOPEN))
+		options |= VSHM_OPT_KEEPALIVE;
+	if (sock_flag(sk, SOCK_LINGER))
+		options |= VSHM_OPT_LINGER;
+	if (READ_ONCE(sk->sk_rcvtimeo) != MAX_SCHEDULE_TIMEOUT)
+		options |= VSHM_OPT_RCVTIMEO;
+	if (READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT)
+		options |= VSHM_OPT_SNDTIMEO;
+	if (READ_ONCE(sk->sk_rcvlowat) > 1)
+		options |= VSHM_OPT_RCVLOWAT;
+	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK)
+		options |= VSHM_OPT_RCVBUF;
+	if (sk->sk_userlocks & SOCK_SNDBUF_LOCK)
+		options |= VSHM_OPT_SNDBUF;
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	if (READ_ONCE(sk->sk_ll_usec))
+		options |= VSHM_OPT_BUSY_POLL;
+#endif
+	return options;
+}
+
+/**
+ * vshm_nonblock() - is the socket in non-blocking mode?
+ * @sk: socket
+ *
+ * Return: true when its file has O_NONBLOCK; false when it has no file.
+ */
+bool vshm_nonblock(struct sock *sk)
+{
+	bool nonblock = false;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_socket && sk->sk_socket->file)
+		nonblock = sk->sk_socket->file->f_flags & O_NONBLOCK;
+	read_unlock_bh(&sk->sk_callback_lock);
+	return nonblock;
+}
+
+/**
+ * vshm_sock_conn_get() - the connection of a socket
+ * @vsk: socket
+ *
+ * Context: lock_sock() held.
+ * Return: the connection with a reference, or NULL.
+ */
+struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk)
+{
+	struct vshm_conn *conn;
+
+	conn = rcu_dereference_protected(vsk->conn,
+					 lockdep_sock_is_held(&vsk->sk));
+	if (conn)
+		refcount_inc(&conn->refs);
+	return conn;
+}
+
+/* As with TCP and AF_UNIX, the peer learns when bytes were not read. */
+static int vshm_close_reason(struct vshm_sock *vsk)
+{
+	struct sock *sk = &vsk->sk;
+
+	if (vshm_conn_recvq(vsk))
+		return ECONNRESET;
+	if (sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime)
+		return ECONNRESET;
+	return 0;
+}
+
+/**
+ * vshm_sock_close() - end a socket that no program has any more
+ * @vsk: socket, or one that was never accepted; drops the caller's hold
+ *
+ * Sent bytes lie in the peer's memory already: there is nothing to linger for.
+ * Context: process context, may sleep.
+ */
+void vshm_sock_close(struct vshm_sock *vsk)
+{
+	struct vshm_sock *child, *tmp;
+	struct sock *sk = &vsk->sk;
+	struct vshm_conn *conn;
+	LIST_HEAD(queue);
+	int reason = 0;
+
+	lock_sock(sk);
+	conn = vshm_sock_conn_get(vsk);
+	switch (vsk->state) {
+	case VSHM_LISTENING:
+		list_splice_init(&vsk->accept_queue, &queue);
+		break;
+	case VSHM_CONNECTING:
+		vshm_connect_failed(vsk, ECONNABORTED);
+		break;
+	case VSHM_CONNECTED:
+	case VSHM_SHUTDOWN:
+		reason = vshm_close_reason(vsk);
+		vshm_set_state(vsk, VSHM_DISCONNECTED);
+		break;
+	}
+	sk->sk_shutdown = SHUTDOWN_MASK;
+	if (cancel_delayed_work(&vsk->connect_work))
+		sock_put(sk);
+	vshm_conn_detach(vsk);
+	vshm_table_disconnect(vsk);
+	vshm_table_unbind(vsk);
+	vshm_set_state(vsk, VSHM_TERMINATED);
+	if (sk->sk_socket) {
+		sk->sk_socket->sk = NULL;
+		sock_orphan(sk);
+	}
+	release_sock(sk);
+
+	if (conn) {
+		vshm_conn_reset(conn, reason);
+		vshm_conn_put(conn);
+	}
+	list_for_each_entry_safe(child, tmp, &queue, accept_node) {
+		list_del_init(&child->accept_node);
+		/* never accepted: a reset, as by lingering for no time */
+		sock_set_flag(&child->sk, SOCK_LINGER);
+		vshm_sock_close(child);
+	}
+	vshm_table_put(vsk);
+}
+
+static int vshm_release(struct socket *sock)
+{
+	if (sock->sk)
+		vshm_sock_close(vshm_sk(sock->sk));
+	return 0;
+}
+
+/**
+ * vshm_autobind() - give a socket a local address if it has none
+ * @vsk: socket
+ *
+ * Context: lock_sock() held.
+ * Return: 0, -EADDRNOTAVAIL or -ENOMEM.
+ */
+int vshm_autobind(struct vshm_sock *vsk)
+{
+	int err;
+
+	if (vsk->state != VSHM_UNCONNECTED)
+		return 0;
+	err = vshm_table_bind(vsk, VSHM_CID_ANY, VSHM_PORT_ANY);
+	if (!err)
+		vshm_set_state(vsk, VSHM_BOUND);
+	return err;
+}
+
+static int vshm_bind(struct socket *sock, struct sockaddr *addr, int len)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct net *net = sock_net(sk);
+	struct sockaddr_vshm *svs;
+	int err;
+
+	err = vshm_parse_address(addr, len, &svs);
+	if (err)
+		return err;
+	if (svs->svs_cid != VSHM_CID_ANY &&
+	    !vshm_link_is_local_cid(vshm_net(net), svs->svs_cid))
+		return -EADDRNOTAVAIL;
+	if (svs->svs_port <= VSHM_PORT_PRIVILEGED &&
+	    !ns_capable(net->user_ns, CAP_NET_BIND_SERVICE))
+		return -EACCES;
+
+	lock_sock(sk);
+	if (vsk->state != VSHM_UNCONNECTED)
+		err = -EINVAL;
+	else
+		err = vshm_table_bind(vsk, svs->svs_cid, svs->svs_port);
+	if (!err)
+		vshm_set_state(vsk, VSHM_BOUND);
+	release_sock(sk);
+	return err;
+}
+
+static int vshm_getname(struct socket *sock, struct sockaddr *addr, int peer)
+{
+	struct sockaddr_vshm *svs = (struct sockaddr_vshm *)addr;
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	const struct vshm_endpoint *end;
+	int len = sizeof(*svs);
+
+	lock_sock(sk);
+	end = peer ? &vsk->remote : &vsk->local;
+	if (peer && sock->state != SS_CONNECTED) {
+		len = -ENOTCONN;
+	} else {
+		memset(svs, 0, sizeof(*svs));
+		svs->svs_family = vshm_family;
+		svs->svs_cid = end->cid;
+		svs->svs_port = end->port;
+	}
+	release_sock(sk);
+	return len;
+}
+
+static int vshm_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_conn *conn = NULL;
+	int mask = how + 1;	/* SHUT_RD, WR, RDWR to RCV_, SEND_SHUTDOWN */
+	int err = 0;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	lock_sock(sk);
+	switch (vsk->state) {
+	case VSHM_CONNECTED:
+	case VSHM_SHUTDOWN:
+		conn = vshm_sock_conn_get(vsk);
+		if (mask & SEND_SHUTDOWN)
+			conn->how |= VSHM_HOW_SEND;
+		if (mask & RCV_SHUTDOWN)
+			conn->how |= VSHM_HOW_RECEIVE;
+		vshm_sock_shutdown(vsk, mask);
+		break;
+	case VSHM_DISCONNECTED:
+		break;
+	default:
+		err = -ENOTCONN;
+	}
+	release_sock(sk);
+
+	if (conn) {
+		vshm_conn_post(conn, VSHM_OP_SHUTDOWN);
+		vshm_conn_put(conn);
+	}
+	return err;
+}
+
+static int vshm_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	struct vshm_sock *vsk = vshm_sk(sock->sk);
+	u64 n;
+
+	if (READ_ONCE(vsk->state) == VSHM_LISTENING)
+		return -EINVAL;
+	switch (cmd) {
+	case SIOCINQ:
+		n = vshm_conn_recvq(vsk);
+		break;
+	case SIOCOUTQ:
+		n = vshm_conn_sendq(vsk);
+		break;
+	default:
+		return -ENOIOCTLCMD;
+	}
+	return put_user((int)n, (int __user *)arg);
+}
+
+const struct proto_ops vshm_stream_ops = {
+	.family		= PF_VSHM,
+	.owner		= THIS_MODULE,
+	.release	= vshm_release,
+	.bind		= vshm_bind,
+	.connect	= vshm_connect,
+	.socketpair	= sock_no_socketpair,
+	.accept		= vshm_do_accept,
+	.getname	= vshm_getname,
+	.poll		= vshm_poll,
+	.ioctl		= vshm_ioctl,
+	.listen		= vshm_listen,
+	.shutdown	= vshm_shutdown,
+	.setsockopt	= vshm_setsockopt,
+	.getsockopt	= vshm_getsockopt,
+	.sendmsg	= vshm_stream_sendmsg,
+	.recvmsg	= vshm_stream_recvmsg,
+	.mmap		= sock_no_mmap,
+};

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * connect(2), listen(2) and accept(2).
+ *
+ * Connecting sends a request with no lock held and waits for the socket to
+ * leave the state connecting. Whoever ends an attempt, the peer's answer, the
+ * timer, a signal or a close, does it under lock_sock() with the state checked,
+ * so that there is one who does.
+ */
+#include <linux/sched/signal.h>
+
+#include "vshm.h"
+
+/**
+ * vshm_connect_failed() - end an attempt to connect
+ * @vsk: connecting socket; it is bound afterwards
+ * @err: errno that the program gets
+ *
+ * A caller who gives up, rather than being refused, resets the connection.
+ * Context: lock_sock() held.
+ */
+void vshm_connect_failed(struct vshm_sock *vsk, int err)
+{
+	struct sock *sk = &vsk->sk;
+
+	vshm_conn_detach(vsk);
+	vshm_table_disconnect(vsk);
+	vsk->local.cid = vsk->bound_cid;
+	vsk->remote = (struct vshm_endpoint) {
+		.cid = VSHM_CID_ANY,
+		.port = VSHM_PORT_ANY,
+	};
+	vshm_set_state(vsk, VSHM_BOUND);
+	WRITE_ONCE(sk->sk_err, err);
+	if (sk->sk_socket)
+		sk->sk_socket->state = SS_UNCONNECTED;
+	vshm_wake_all(sk);
+}
+
+/* Give up if the socket is still connecting. */
+static void vshm_connect_abort(struct vshm_sock *vsk, int err)
+{
+	struct sock *sk = &vsk->sk;
+	struct vshm_conn *conn = NULL;
+
+	lock_sock(sk);
+	if (vsk->state == VSHM_CONNECTING) {
+		conn = vshm_sock_conn_get(vsk);
+		vshm_connect_failed(vsk, err);
+	}
+	release_sock(sk);
+	if (conn) {
+		vshm_conn_reset(conn, 0);
+		vshm_conn_put(conn);
+	}
+}
+
+/**
+ * vshm_connect_timeout() - a non-blocking connect took too long
+ * @work: vshm_sock.connect_work; it holds a reference to the socket
+ */
+void vshm_connect_timeout(struct work_struct *work)
+{
+	struct vshm_sock *vsk = container_of(to_delayed_work(work),
+					     struct vshm_sock, connect_work);
+
+	vshm_connect_abort(vsk, ETIMEDOUT);
+	sock_put(&vsk->sk);
+}
+
+/* The address that the peer will see. */
+static int vshm_connect_source(struct vshm_sock *vsk, struct vshm_link *link,
+			       u32 dst_cid)
+{
+	u32 cid = vshm_link_is_loopback(link) ? dst_cid : link->local_cid;
+
+	if (vsk->bound_cid == VSHM_CID_ANY)
+		vsk->local.cid = cid;
+	else if (vsk->bound_cid != cid && !vshm_link_is_loopback(link))
+		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+/* Go from bound to connecting; returns the connection, with a reference. */
+static struct vshm_conn *vshm_connect_start(struct vshm_sock *vsk,
+					    const struct sockaddr_vshm *to,
+					    bool nonblock)
+{
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_conn *conn;
+	struct vshm_link *link;
+	int err;
+
+	link = vshm_link_find(vnet, to->svs_cid);
+	if (!link)
+		return ERR_PTR(-EHOSTUNREACH);
+	err = vshm_connect_source(vsk, link, to->svs_cid);
+	if (err)
+		goto err_link;
+	vsk->remote.cid = to->svs_cid;
+	vsk->remote.port = to->svs_port;
+	vsk->local.nonblock = nonblock;
+	err = vshm_table_connect(vsk);
+	if (err)
+		goto err_address;
+	conn = vshm_conn_alloc(link, &vsk->sk);
+	if (IS_ERR(conn)) {
+		err = PTR_ERR(conn);
+		goto err_table;
+	}
+	vshm_link_put(link);
+	vshm_conn_attach(vsk, conn);
+	vshm_record_hello(conn, VSHM_OP_REQUEST);
+	vshm_set_state(vsk, VSHM_CONNECTING);
+	refcount_inc(&conn->refs);
+	return conn;
+
+err_table:
+	vshm_table_disconnect(vsk);
+err_address:
+	vsk->local.cid = vsk->bound_cid;
+	vsk->remote.cid = VSHM_CID_ANY;
+	vsk->remote.port = VSHM_PORT_ANY;
+err_link:
+	vshm_link_put(link);
+	return ERR_PTR(err);
+}
+
+/* Wait for the answer; lock_sock() is held but while waiting. */
+static int vshm_connect_wait(struct sock *sk, long timeo)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (vsk->state == VSHM_CONNECTING) {
+		if (signal_pending(current))
+			err = sock_intr_errno(timeo);
+		else if (!timeo)
+			err = -ETIMEDOUT;
+		release_sock(sk);
+		if (err)
+			vshm_connect_abort(vsk, -err);
+		else
+			timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+		lock_sock(sk);
+		if (err && vsk->state != VSHM_CONNECTED) {
+			sk->sk_err = 0;
+			break;
+		}
+		err = 0;
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	if (err)
+		return err;
+	/* another call may have made the attempt, and taken the error */
+	if (sk->sk_socket->state != SS_CONNECTED)
+		return sock_error(sk) ?: -ECONNABORTED;
+	return 0;
+}
+
+/**
+ * vshm_connect() - connect(2)
+ * @sock: socket
+ * @addr: the peer's address
+ * @len: bytes of it
+ * @flags: O_NONBLOCK or 0
+ *
+ * Return: 0 or the errnos of connect(2); -EHOSTUNREACH when no link leads to
+ * the CID or its other end is not attached.
+ */
+int vshm_connect(struct socket *sock, struct sockaddr *addr, int len,
+		 int flags)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct sockaddr_vshm *svs;
+	struct vshm_conn *conn;
+	int err;
+
+	err = vshm_parse_address(addr, len, &svs);
+	if (err)
+		return err;
+
+	lock_sock(sk);
+	switch (sock->state) {
+	case SS_CONNECTED:
+		err = -EISCONN;
+		goto out;
+	case SS_CONNECTING:
+		err = -EALREADY;
+		if (flags & O_NONBLOCK)
+			goto out;
+		goto wait;
+	default:
+		break;
+	}
+	if (vsk->state == VSHM_LISTENING || svs->svs_port == VSHM_PORT_ANY) {
+		err = -EINVAL;
+		goto out;
+	}
+	err = vshm_autobind(vsk);
+	if (err)
+		goto out;
+	/* what an earlier attempt left */
+	sk->sk_err = 0;
+	if (cancel_delayed_work(&vsk->connect_work))
+		sock_put(sk);
+	conn = vshm_connect_start(vsk, svs, flags & O_NONBLOCK);
+	if (IS_ERR(conn)) {
+		err = PTR_ERR(conn);
+		goto out;
+	}
+	sock->state = SS_CONNECTING;
+	release_sock(sk);
+	vshm_conn_post(conn, VSHM_OP_REQUEST);
+	vshm_conn_put(conn);
+	lock_sock(sk);
+
+	if ((flags & O_NONBLOCK) && vsk->state == VSHM_CONNECTING) {
+		sock_hold(sk);
+		if (mod_delayed_work(system_wq, &vsk->connect_work,
+				     vsk->connect_timeout))
+			sock_put(sk);
+		err = -EINPROGRESS;
+		goto out;
+	}
+wait:
+	err = vshm_connect_wait(sk, vsk->connect_timeout);
+out:
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * vshm_listen() - listen(2)
+ * @sock: bound socket
+ * @backlog: limit of the connection queue
+ *
+ * Return: 0 or -EINVAL.
+ */
+int vshm_listen(struct socket *sock, int backlog)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	int err = 0;
+
+	lock_sock(sk);
+	if (vsk->state == VSHM_BOUND)
+		vshm_set_state(vsk, VSHM_LISTENING);
+	else if (vsk->state != VSHM_LISTENING)
+		err = -EINVAL;
+	if (!err)
+		WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
+	release_sock(sk);
+	return err;
+}
+
+static struct vshm_sock *vshm_accept_dequeue(struct vshm_sock *vsk)
+{
+	struct vshm_sock *child;
+
+	child = list_first_entry_or_null(&vsk->accept_queue, struct vshm_sock,
+					 accept_node);
+	if (child) {
+		list_del_init(&child->accept_node);
+		sk_acceptq_removed(&vsk->sk);
+	}
+	return child;
+}
+
+/**
+ * vshm_do_accept() - accept(2)
+ * @sock: listening socket
+ * @newsock: takes the connection
+ * @flags: O_NONBLOCK or 0
+ * @kern: called by the kernel
+ *
+ * Return: 0 or the errnos of accept(2).
+ */
+int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags,
+		   bool kern)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk), *child = NULL;
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+	long timeo;
+
+	lock_sock(sk);
+	timeo = sock_rcvtimeo(sk, flags & O_NONBLOCK);
+	for (;;) {
+		if (vsk->state != VSHM_LISTENING)
+			err = -EINVAL;
+		else
+			child = vshm_accept_dequeue(vsk);
+		if (child || err)
+			break;
+		if (!timeo)
+			err = -EAGAIN;
+		else if (signal_pending(current))
+			err = sock_intr_errno(timeo);
+		if (err)
+			break;
+		add_wait_queue_exclusive(sk_sleep(sk), &wait);
+		release_sock(sk);
+		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+		lock_sock(sk);
+		remove_wait_queue(sk_sleep(sk), &wait);
+	}
+	release_sock(sk);
+	if (err)
+		return err;
+
+	sk = &child->sk;
+	lock_sock(sk);
+	sock_graft(sk, newsock);
+	newsock->state = SS_CONNECTED;
+	release_sock(sk);
+	return 0;
+}

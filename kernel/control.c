@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The control protocol: making records, and doing what received ones say.
+ *
+ * A received record is a private copy: a link copies it out of shared memory
+ * before it hands it over, and everything in it is checked here. Records of
+ * one link are received one at a time, except on loopback, where the sender's
+ * thread receives and the sender is trusted.
+ */
+#include <linux/log2.h>
+
+#include "vshm.h"
+
+/**
+ * vshm_record_hello() - prepare the request or response of a connection
+ * @conn: connection whose socket has both its addresses
+ * @op: VSHM_OP_REQUEST or VSHM_OP_RESPONSE
+ *
+ * Context: lock_sock() held, or nobody else knows of the socket.
+ */
+void vshm_record_hello(struct vshm_conn *conn, enum vshm_op op)
+{
+	const struct vshm_sock *vsk = vshm_sk(conn->sk);
+
+	conn->hello = (struct vshm_record) {
+		.op		= op,
+		.src_cid	= vsk->local.cid,
+		.src_port	= vsk->local.port,
+		.dst_cid	= vsk->remote.cid,
+		.dst_port	= vsk->remote.port,
+		.ring		= conn->rx.mem.offset,
+		.ring_order	= conn->rx.mem.order,
+		.flags		= vsk->local.nonblock ? VSHM_RECORD_NONBLOCK : 0,
+		.socket_id	= vsk->local.id,
+		.type		= vsk->local.type,
+		.protocol	= vsk->local.protocol,
+		.family		= vsk->local.family,
+		.options	= vshm_options(vsk),
+	};
+}
+
+/* Which of the posted records is next? */
+static enum vshm_op vshm_record_pick(struct vshm_conn *conn)
+{
+	unsigned long posts = READ_ONCE(conn->posts);
+
+	if (posts & BIT(VSHM_OP_REQUEST)) {
+		if (!(posts & BIT(VSHM_OP_RESET)))
+			return VSHM_OP_REQUEST;
+		/* given up before it was sent: nobody knows of it */
+		if (test_and_clear_bit(VSHM_OP_REQUEST, &conn->posts)) {
+			set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
+			set_bit(VSHM_CONN_RESET_GOT, &conn->flags);
+		}
+		return 0;
+	}
+	/* a request that was given up waits for its answer */
+	smp_mb(); /* pairs with the one in vshm_record_adopt() */
+	if (!posts || !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+		return 0;
+	return __ffs(posts);
+}
+
+/**
+ * vshm_record_compose() - make the next record that a connection has to send
+ * @conn: connection
+ * @rec: takes the record
+ *
+ * The caller sends the record, and calls vshm_conn_finish() afterwards, also
+ * when there was none.
+ * Context: any but interrupts.
+ * Return: false when there is nothing to send.
+ */
+bool vshm_record_compose(struct vshm_conn *conn, struct vshm_record *rec)
+{
+	enum vshm_op op;
+
+	for (;;) {
+		op = vshm_record_pick(conn);
+		if (!op)
+			return false;
+		if (!test_and_clear_bit(op, &conn->posts))
+			continue;
+		/* a last word is the last */
+		if (test_bit(VSHM_CONN_RESET_SENT, &conn->flags))
+			continue;
+		break;
+	}
+
+	if (op == VSHM_OP_REQUEST || op == VSHM_OP_RESPONSE)
+		*rec = conn->hello;
+	else
+		*rec = (struct vshm_record) { .op = op };
+	rec->src_slot = conn->slot;
+	rec->src_gen = conn->gen;
+	if (op != VSHM_OP_REQUEST) {
+		rec->dst_slot = conn->peer_slot;
+		rec->dst_gen = conn->peer_gen;
+	}
+	if (op == VSHM_OP_SHUTDOWN)
+		rec->how = READ_ONCE(conn->how);
+	if (op == VSHM_OP_RESET) {
+		rec->reason = READ_ONCE(conn->reason);
+		set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
+	}
+	return true;
+}
+
+/**
+ * vshm_record_refuse() - make the reset that answers a record
+ * @to: request, or a response to a connection that is gone
+ * @err: errno for the peer's socket
+ * @rec: takes the record
+ */
+void vshm_record_refuse(const struct vshm_record *to, int err,
+			struct vshm_record *rec)
+{
+	*rec = (struct vshm_record) {
+		.op		= VSHM_OP_RESET,
+		.reason		= err,
+		.dst_slot	= to->src_slot,
+		.dst_gen	= to->src_gen,
+	};
+}
+
+/* Learn the peer's slot, so that records can be sent to it. */
+static void vshm_record_adopt(struct vshm_conn *conn,
+			      const struct vshm_record *rec)
+{
+	conn->peer_slot = rec->src_slot;
+	conn->peer_gen = rec->src_gen;
+	smp_mb__before_atomic();
+	set_bit(VSHM_CONN_PEER_KNOWN, &conn->flags);
+	smp_mb__after_atomic(); /* pairs with the one in vshm_record_pick() */
+}
+
+/* What the peer tells of its socket, but the address. */
+static void vshm_record_remote(struct vshm_sock *vsk,
+			       const struct vshm_record *rec)
+{
+	vsk->remote.id = rec->socket_id;
+	vsk->remote.options = rec->options;
+	vsk->remote.type = rec->type;
+	vsk->remote.protocol = rec->protocol;
+	vsk->remote.family = rec->family;
+	vsk->remote.nonblock = rec->flags & VSHM_RECORD_NONBLOCK;
+}
+
+/* The ring that the sender of a request or response offers. */
+static int vshm_record_ring(struct vshm_link *link,
+			    const struct vshm_record *rec,
+			    struct vshm_ring_mem *mem)
+{
+	if (rec->ring_order < VSHM_RING_ORDER_MIN ||
+	    rec->ring_order > VSHM_RING_ORDER_MAX)
+		return -EPROTO;
+	mem->offset = rec->ring;
+	mem->order = rec->ring_order;
+	return link->ops->peer_ring(link, mem);
+}
+
+/* A connected socket for the connection queue of a listener. */
+static struct sock *vshm_record_child(struct vshm_link *link, struct sock *sk,
+				      const struct vshm_record *rec,
+				      const struct vshm_ring_mem *mem)
+{
+	struct vshm_sock *listener = vshm_sk(sk), *vsk;
+	struct vshm_conn *conn;
+	struct sock *child;
+	int err;
+
+	child = vshm_sock_alloc(sock_net(sk), NULL, rec->type, GFP_KERNEL, 0);
+	if (!child)
+		return ERR_PTR(-ENOBUFS);
+	vsk = vshm_sk(child);
+	security_sk_clone(sk, child);
+	child->sk_uid = sk->sk_uid;
+	child->sk_sndbuf = sk->sk_sndbuf;
+	child->sk_rcvbuf = sk->sk_rcvbuf;
+	child->sk_userlocks = sk->sk_userlocks;
+	child->sk_sndtimeo = sk->sk_sndtimeo;
+	child->sk_rcvtimeo = sk->sk_rcvtimeo;
+	child->sk_rcvlowat = sk->sk_rcvlowat;
+	child->sk_priority = sk->sk_priority;
+	vsk->buffer_min = listener->buffer_min;
+	vsk->buffer_max = listener->buffer_max;
+	vsk->connect_timeout = listener->connect_timeout;
+	vsk->local.protocol = listener->local.protocol;
+	vsk->local.nonblock = vshm_nonblock(sk);
+	vsk->local.cid = rec->dst_cid;
+	vsk->local.port = rec->dst_port;
+	vsk->remote.cid = rec->src_cid;
+	vsk->remote.port = rec->src_port;
+	vshm_record_remote(vsk, rec);
+
+	conn = vshm_conn_alloc(link, child);
+	if (IS_ERR(conn)) {
+		err = PTR_ERR(conn);
+		goto err_child;
+	}
+	vshm_sender_init(&conn->tx, mem);
+	vshm_record_adopt(conn, rec);
+	vshm_conn_attach(vsk, conn);
+	err = vshm_table_connect(vsk);
+	if (err)
+		goto err_conn;
+	vshm_set_state(vsk, VSHM_CONNECTED);
+	vshm_record_hello(conn, VSHM_OP_RESPONSE);
+	return child;
+
+err_conn:
+	lock_sock(child);
+	vshm_conn_detach(vsk);
+	release_sock(child);
+	/* the refusal is our last word, and the peer has nothing to answer */
+	set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
+	set_bit(VSHM_CONN_RESET_GOT, &conn->flags);
+	vshm_conn_finish(conn);
+err_child:
+	vshm_set_state(vsk, VSHM_TERMINATED);
+	vshm_table_put(vsk);
+	return ERR_PTR(err);
+}
+
+/* Take a place in the connection queue, so that it cannot overflow. */
+static bool vshm_listener_reserve(struct sock *sk)
+{
+	bool ok;
+
+	lock_sock(sk);
+	ok = vshm_sk(sk)->state == VSHM_LISTENING && !sk_acceptq_is_full(sk);
+	if (ok)
+		sk_acceptq_added(sk);
+	release_sock(sk);
+	return ok;
+}
+
+static void vshm_record_request(struct vshm_link *link,
+				const struct vshm_record *rec)
+{
+	struct vshm_sock *listener;
+	struct vshm_ring_mem mem;
+	struct sock *sk, *child;
+	int err = ECONNREFUSED;
+	bool queued;
+
+	if (!rec->src_slot || rec->src_slot >= link->ops->max_slots ||
+	    (!vshm_link_is_loopback(link) && rec->src_cid != link->peer_cid) ||
+	    vshm_record_ring(link, rec, &mem)) {
+		vshm_link_violation(link, "request");
+		return;
+	}
+	listener = vshm_table_find_bound(link->vnet, rec->dst_cid,
+					 rec->dst_port);
+	if (!listener)
+		goto refuse;
+	sk = &listener->sk;
+	if (rec->type != sk->sk_type ||
+	    (!vshm_link_is_loopback(link) && rec->dst_cid != link->local_cid) ||
+	    !vshm_listener_reserve(sk))
+		goto refuse_put;
+
+	child = vshm_record_child(link, sk, rec, &mem);
+	if (IS_ERR(child)) {
+		err = -PTR_ERR(child);
+		lock_sock(sk);
+		sk_acceptq_removed(sk);
+		release_sock(sk);
+		goto refuse_put;
+	}
+
+	/* answered before it is queued: its user's last word must come later */
+	vshm_conn_post(rcu_access_pointer(vshm_sk(child)->conn),
+		       VSHM_OP_RESPONSE);
+
+	lock_sock(sk);
+	queued = listener->state == VSHM_LISTENING;
+	if (queued)
+		list_add_tail(&vshm_sk(child)->accept_node,
+			      &listener->accept_queue);
+	release_sock(sk);
+	if (queued)
+		vshm_wake_readers(sk);
+	else
+		vshm_sock_close(vshm_sk(child));
+	sock_put(sk);
+	return;
+
+refuse_put:
+	sock_put(sk);
+refuse:
+	link->ops->refuse(link, rec, err);
+}
+
+static void vshm_record_response(struct vshm_link *link, struct vshm_conn *conn,
+				 const struct vshm_record *rec)
+{
+	struct vshm_sock *vsk = vshm_sk(conn->sk);
+	struct vshm_ring_mem mem;
+	struct sock *sk = conn->sk;
+
+	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags) || !rec->src_slot ||
+	    rec->src_slot >= link->ops->max_slots) {
+		vshm_sock_violation(vsk, conn, "response");
+		return;
+	}
+	vshm_record_adopt(conn, rec);
+	if (vshm_record_ring(link, rec, &mem)) {
+		vshm_sock_violation(vsk, conn, "ring of a response");
+		return;
+	}
+
+	lock_sock(sk);
+	if (rcu_access_pointer(vsk->conn) == conn &&
+	    vsk->state == VSHM_CONNECTING) {
+		spin_lock_irq(&conn->event_lock);
+		vshm_sender_init(&conn->tx, &mem);
+		spin_unlock_irq(&conn->event_lock);
+		vshm_record_remote(vsk, rec);
+		vshm_set_state(vsk, VSHM_CONNECTED);
+		sk->sk_socket->state = SS_CONNECTED;
+		vshm_wake_all(sk);
+	}
+	release_sock(sk);
+	/* given up meanwhile: now the last word can go out */
+	if (test_bit(VSHM_OP_RESET, &conn->posts))
+		link->ops->post(conn);
+}
+
+static void vshm_record_shutdown(struct vshm_conn *conn,
+				 const struct vshm_record *rec)
+{
+	struct vshm_sock *vsk = vshm_sk(conn->sk);
+	struct sock *sk = conn->sk;
+	int mask = 0;
+
+	if (rec->how & VSHM_HOW_SEND)
+		mask |= RCV_SHUTDOWN;
+	if (rec->how & VSHM_HOW_RECEIVE)
+		mask |= SEND_SHUTDOWN;
+	lock_sock(sk);
+	if (rcu_access_pointer(vsk->conn) == conn &&
+	    vsk->state != VSHM_CONNECTING)
+		vshm_sock_shutdown(vsk, mask);
+	release_sock(sk);
+}
+
+/* Errnos that a peer may hand to a socket. */
+static int vshm_record_reason(const struct vshm_record *rec)
+{
+	switch (rec->reason) {
+	case 0:
+	case ECONNREFUSED:
+	case ENOBUFS:
+	case EPROTO:
+		return rec->reason;
+	default:
+		return ECONNRESET;
+	}
+}
+
+static void vshm_record_reset(struct vshm_conn *conn,
+			      const struct vshm_record *rec)
+{
+	struct vshm_sock *vsk = vshm_sk(conn->sk);
+	struct sock *sk = conn->sk;
+
+	if (test_and_set_bit(VSHM_CONN_RESET_GOT, &conn->flags))
+		return;
+	if (rec->src_slot && !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+		vshm_record_adopt(conn, rec);
+
+	lock_sock(sk);
+	if (rcu_access_pointer(vsk->conn) == conn)
+		vshm_sock_reset(vsk, vshm_record_reason(rec));
+	release_sock(sk);
+
+	/* the answer; a refusal has none */
+	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+		vshm_conn_reset(conn, 0);
+	else
+		set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
+	vshm_conn_finish(conn);
+}
+
+/**
+ * vshm_record_receive() - do what a control record says
+ * @link: link that it came through
+ * @rec: private copy of the record
+ *
+ * Context: process context, may sleep; no lock of a socket is held.
+ */
+void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
+{
+	struct vshm_conn *conn;
+
+	if (rec->op == VSHM_OP_REQUEST) {
+		vshm_record_request(link, rec);
+		return;
+	}
+	conn = vshm_conn_find(link, rec->dst_slot, rec->dst_gen);
+	if (!conn) {
+		/* late, for a connection that is over */
+		if (rec->op == VSHM_OP_RESPONSE)
+			link->ops->refuse(link, rec, ECONNRESET);
+		return;
+	}
+	switch (rec->op) {
+	case VSHM_OP_RESPONSE:
+		vshm_record_response(link, conn, rec);
+		break;
+	case VSHM_OP_GROW:
+		vshm_conn_grow(conn);
+		break;
+	case VSHM_OP_SHUTDOWN:
+		vshm_record_shutdown(conn, rec);
+		break;
+	case VSHM_OP_RESET:
+		vshm_record_reset(conn, rec);
+		break;
+	default:
+		vshm_link_violation(link, "unknown record");
+	}
+	vshm_conn_put(conn);
+}
+
+/* Steps of 16: idle connections stay small, busy ones get large soon. */
+static u32 vshm_conn_next_order(struct vshm_conn *conn)
+{
+	u32 limit = ilog2(READ_ONCE(conn->sk->sk_rcvbuf));
+
+	limit = clamp_t(u32, limit, VSHM_RING_ORDER_MIN, VSHM_RING_ORDER_MAX);
+	return min(conn->rx.mem.order + 4, limit);
+}
+
+/**
+ * vshm_conn_grow() - offer the peer a larger ring
+ * @conn: connection whose ring the peer found full
+ *
+ * Does nothing when the ring is as large as SO_RCVBUF allows, when memory is
+ * short, or when a larger ring is on offer already.
+ * Context: process context, may sleep; no lock of a socket is held.
+ */
+void vshm_conn_grow(struct vshm_conn *conn)
+{
+	struct vshm_sock *vsk = vshm_sk(conn->sk);
+	struct vshm_link *link = conn->link;
+	struct vshm_ring_mem mem = { };
+	bool done = false;
+	u32 order;
+
+	mutex_lock(&vsk->rx_lock);
+	order = conn->rx.mem.order;
+	mem.order = vshm_conn_next_order(conn);
+	mutex_unlock(&vsk->rx_lock);
+	if (mem.order <= order || link->ops->alloc(link, &mem))
+		return;
+
+	mutex_lock(&vsk->rx_lock);
+	spin_lock_irq(&conn->event_lock);
+	if (conn->rx.mem.ring && !conn->rx.next.ring &&
+	    conn->rx.mem.order == order) {
+		vshm_receiver_announce(&conn->rx, &mem);
+		done = true;
+	}
+	spin_unlock_irq(&conn->event_lock);
+	mutex_unlock(&vsk->rx_lock);
+	if (done)
+		vshm_conn_notify(conn, VSHM_NEWS_SPACE);
+	else
+		link->ops->free(link, &mem);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loopback: the link of a network namespace with itself.
+ *
+ * Both ends of a connection have a slot on the same link. Rings are kernel
+ * pages, and what names a ring to the peer is its address; records are handed
+ * to the receiver by a call, and news by a direct wake-up.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "vshm.h"
+
+/* The header's page of a ring; the kernel trusts itself to keep the rest. */
+struct vshm_loopback_ring {
+	struct vshm_ring	ring;
+	struct vshm_ring_mem	mem;
+};
+
+static bool vshm_loopback_one_page(u32 order)
+{
+	return order < PAGE_SHIFT;
+}
+
+static int vshm_loopback_alloc(struct vshm_link *link,
+			       struct vshm_ring_mem *mem)
+{
+	struct vshm_loopback_ring *page;
+
+	page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!page)
+		return -ENOBUFS;
+	if (vshm_loopback_one_page(mem->order))
+		mem->data = (u8 *)page + PAGE_SIZE - (1UL << mem->order);
+	else
+		mem->data = kvzalloc(1UL << mem->order,
+				     GFP_KERNEL_ACCOUNT);
+	if (!mem->data) {
+		free_page((unsigned long)page);
+		return -ENOBUFS;
+	}
+	mem->ring = &page->ring;
+	mem->offset = (unsigned long)page;
+	page->mem = *mem;
+	return 0;
+}
+
+static void vshm_loopback_free(struct vshm_link *link,
+			       const struct vshm_ring_mem *mem)
+{
+	if (!vshm_loopback_one_page(mem->order))
+		kvfree(mem->data);
+	free_page((unsigned long)mem->offset);
+}
+
+static int vshm_loopback_peer_ring(struct vshm_link *link,
+				   struct vshm_ring_mem *mem)
+{
+	struct vshm_loopback_ring *page = (void *)(unsigned long)mem->offset;
+
+	*mem = page->mem;
+	return 0;
+}
+
+static void vshm_loopback_post(struct vshm_conn *conn)
+{
+	struct vshm_record rec;
+
+	while (vshm_record_compose(conn, &rec)) {
+		vshm_record_receive(conn->link, &rec);
+		vshm_conn_finish(conn);
+	}
+}
+
+static void vshm_loopback_refuse(struct vshm_link *link,
+				 const struct vshm_record *to, int err)
+{
+	struct vshm_record rec;
+
+	vshm_record_refuse(to, err, &rec);
+	vshm_record_receive(link, &rec);
+}
+
+static void vshm_loopback_notify(struct vshm_conn *conn, unsigned int kind)
+{
+	struct vshm_conn *peer;
+
+	rcu_read_lock();
+	peer = xa_load(&conn->link->slots, conn->peer_slot);
+	if (peer)
+		vshm_conn_news(peer, kind);
+	rcu_read_unlock();
+}
+
+static const struct vshm_link_ops vshm_loopback_ops = {
+	.name		= "loopback",
+	.max_slots	= 1 << 20,
+	.alloc		= vshm_loopback_alloc,
+	.free		= vshm_loopback_free,
+	.peer_ring	= vshm_loopback_peer_ring,
+	.post		= vshm_loopback_post,
+	.refuse		= vshm_loopback_refuse,
+	.notify		= vshm_loopback_notify,
+};
+
+/**
+ * vshm_loopback_create() - make the loopback link of a network namespace
+ * @vnet: its socket table
+ *
+ * Return: the link, up, or NULL when memory is short.
+ */
+struct vshm_link *vshm_loopback_create(struct vshm_net *vnet)
+{
+	struct vshm_link *link = kzalloc(sizeof(*link), GFP_KERNEL);
+
+	if (!link)
+		return NULL;
+	vshm_link_init(link, &vshm_loopback_ops, vnet, VSHM_CID_LOCAL,
+		       VSHM_CID_LOCAL);
+	vshm_link_set_up(link);
+	return link;
+}
+
+/**
+ * vshm_loopback_destroy() - free the loopback link of a network namespace
+ * @link: link; no socket is left in the namespace
+ */
+void vshm_loopback_destroy(struct vshm_link *link)
+{
+	vshm_link_kill(link);
+	vshm_link_put(link);
+	wait_for_completion(&link->released);
+	xa_destroy(&link->slots);
+	kfree(link);
+}

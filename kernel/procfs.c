@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /proc/net/vshm and /proc/net/vshm_links: a header line that names the
+ * columns, then one line for each socket or link.
+ */
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+
+#include "vshm.h"
+
+static void vshm_show_number(struct seq_file *seq, u32 number, u32 any)
+{
+	if (number == any)
+		seq_puts(seq, " *");
+	else
+		seq_printf(seq, " %u", number);
+}
+
+static void vshm_show_endpoint(struct seq_file *seq,
+			       const struct vshm_endpoint *end, u32 options,
+			       bool nonblock)
+{
+	seq_printf(seq, " %llu %u %u 0x%x", end->id, end->type, end->protocol,
+		   options);
+	vshm_show_number(seq, end->cid, VSHM_CID_ANY);
+	vshm_show_number(seq, end->port, VSHM_PORT_ANY);
+	seq_printf(seq, " 0x%x %u %s", READ_ONCE(end->event), end->family,
+		   nonblock ? "nonblock" : "block");
+}
+
+static const char *vshm_show_activity(const struct vshm_sock *vsk)
+{
+	static const char * const names[] = {
+		[0]				= "-",
+		[VSHM_SENDING]			= "S",
+		[VSHM_RECEIVING]		= "R",
+		[VSHM_SENDING | VSHM_RECEIVING]	= "SR",
+	};
+
+	return names[(READ_ONCE(vsk->senders) ? VSHM_SENDING : 0) |
+		     (READ_ONCE(vsk->receivers) ? VSHM_RECEIVING : 0)];
+}
+
+static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
+{
+	struct sock *sk = &vsk->sk;
+
+	seq_printf(seq, "%llu %s %s %llu %llu %u %u %u %lu", vsk->local.id,
+		   vshm_state_names[READ_ONCE(vsk->state)],
+		   vshm_show_activity(vsk), vshm_conn_sendq(vsk),
+		   vshm_conn_recvq(vsk), READ_ONCE(sk->sk_ack_backlog),
+		   READ_ONCE(sk->sk_max_ack_backlog),
+		   from_kuid_munged(seq_user_ns(seq), sock_i_uid(sk)),
+		   sock_i_ino(sk));
+	vshm_show_endpoint(seq, &vsk->local, vshm_options(vsk),
+			   vshm_nonblock(sk));
+	vshm_show_endpoint(seq, &vsk->remote, vsk->remote.options,
+			   vsk->remote.nonblock);
+	seq_printf(seq, " %llu %llu %u\n", READ_ONCE(vsk->tx.bytes),
+		   READ_ONCE(vsk->rx.bytes),
+		   jiffies_to_msecs(jiffies - READ_ONCE(vsk->since)));
+}
+
+/*
+ * The position of a listing is the ID from which it goes on, so sockets that
+ * come and go meanwhile make it neither skip nor repeat another.
+ */
+static void *vshm_seq_find(struct seq_file *seq, loff_t *pos)
+{
+	struct vshm_net *vnet = vshm_net(seq_file_net(seq));
+	unsigned long id = *pos;
+	struct vshm_sock *vsk;
+
+	vsk = vshm_table_next(vnet, &id);
+	if (vsk)
+		*pos = id;
+	return vsk;
+}
+
+static void *vshm_seq_start(struct seq_file *seq, loff_t *pos)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+	return *pos ? vshm_seq_find(seq, pos) : SEQ_START_TOKEN;
+}
+
+static void *vshm_seq_next(struct seq_file *seq, void *v, loff_t *pos)
+{
+	void *next;
+
+	++*pos;
+	next = vshm_seq_find(seq, pos);
+	return next;
+}
+
+static void vshm_seq_stop(struct seq_file *seq, void *v)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+static int vshm_seq_show(struct seq_file *seq, void *v)
+{
+	if (v == SEQ_START_TOKEN)
+		seq_puts(seq, "id state activity sendq recvq connq connlim uid inode l.id l.type l.proto l.opts l.cid l.port l.event l.family l.block r.id r.type r.proto r.opts r.cid r.port r.event r.family r.block tx.bytes rx.bytes age\n");
+	else
+		vshm_show_sock(seq, v);
+	return 0;
+}
+
+static const struct seq_operations vshm_seq_ops = {
+	.start	= vshm_seq_start,
+	.next	= vshm_seq_next,
+	.stop	= vshm_seq_stop,
+	.show	= vshm_seq_show,
+};
+
+static void vshm_show_link(struct seq_file *seq, struct vshm_link *link)
+{
+	struct vshm_link_info info = { };
+
+	if (link->ops->info)
+		link->ops->info(link, &info);
+	seq_printf(seq, "%s %u %u %s %u %u %d %llu %llu %llu %llu %llu %llu %ld %ld\n",
+		   link->ops->name, link->local_cid, link->peer_cid,
+		   READ_ONCE(link->up) ? "up" : "down", info.epoch,
+		   info.peer_epoch, atomic_read(&link->nr_conns), info.size,
+		   info.heap_size, info.heap_used, info.rung, info.heard,
+		   info.quiet, atomic_long_read(&link->resets),
+		   atomic_long_read(&link->violations));
+}
+
+static int vshm_links_show(struct seq_file *seq, void *v)
+{
+	struct vshm_net *vnet = vshm_net(seq_file_single_net(seq));
+	struct vshm_link *link;
+	unsigned long i;
+
+	seq_puts(seq, "kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet resets violations\n");
+	rcu_read_lock();
+	vshm_show_link(seq, vnet->loopback);
+	xa_for_each(&vnet->links, i, link)
+		vshm_show_link(seq, link);
+	rcu_read_unlock();
+	return 0;
+}
+
+/**
+ * vshm_procfs_init() - show the sockets and links of a network namespace
+ * @net: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vshm_procfs_init(struct net *net)
+{
+	if (!proc_create_net("vshm", 0444, net->proc_net, &vshm_seq_ops,
+			     sizeof(struct seq_net_private)))
+		return -ENOMEM;
+	if (!proc_create_net_single("vshm_links", 0444, net->proc_net,
+				    vshm_links_show, NULL)) {
+		remove_proc_entry("vshm", net->proc_net);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * vshm_procfs_exit() - show them no more
+ * @net: namespace
+ */
+void vshm_procfs_exit(struct net *net)
+{
+	remove_proc_entry("vshm_links", net->proc_net);
+	remove_proc_entry("vshm", net->proc_net);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ring: making one, following the other end, moving to a larger one.
+ *
+ * The contract between the two ends, barriers included, is in ring.h.
+ */
+#include <linux/string.h>
+
+#include "ring.h"
+
+/**
+ * vshm_ring_init() - make an empty ring
+ * @mem: where
+ * @position: what its indices start from
+ *
+ * The data area is left alone: whoever allocates it clears it.
+ * Context: any; the peer does not know of the ring yet.
+ */
+void vshm_ring_init(const struct vshm_ring_mem *mem, u64 position)
+{
+	struct vshm_ring *ring = mem->ring;
+
+	memset(ring, 0, sizeof(*ring));
+	ring->head = position;
+	ring->tail = position;
+	/* behind us: not asked for */
+	ring->space_event = position - 1;
+	ring->data_event = position - 1;
+}
+
+/**
+ * vshm_sender_init() - start to write to a new ring
+ * @s: sender
+ * @mem: the peer's ring, freshly made
+ */
+void vshm_sender_init(struct vshm_sender *s, const struct vshm_ring_mem *mem)
+{
+	memset(s, 0, sizeof(*s));
+	s->mem = *mem;
+	s->mask = (1ULL << mem->order) - 1;
+}
+
+/**
+ * vshm_receiver_init() - start to read from a new ring
+ * @r: receiver
+ * @mem: the own ring, freshly made
+ */
+void vshm_receiver_init(struct vshm_receiver *r,
+			const struct vshm_ring_mem *mem)
+{
+	memset(r, 0, sizeof(*r));
+	r->mem = *mem;
+	r->mask = (1ULL << mem->order) - 1;
+}
+
+/**
+ * vshm_sender_sync() - see what the receiver has consumed
+ * @s: sender
+ *
+ * Context: the caller owns @s.
+ * Return: 0, or -EPROTO when the index is not one that an honest receiver
+ * could have written.
+ */
+int vshm_sender_sync(struct vshm_sender *s)
+{
+	/* pairs with the release in vshm_receiver_consume() */
+	u64 tail = smp_load_acquire(&s->mem.ring->tail);
+
+	if (s->head - tail > s->head - s->tail)
+		return -EPROTO;
+	s->tail = tail;
+	return 0;
+}
+
+/**
+ * vshm_sender_move() - leave the ring for its successor
+ * @s: sender
+ * @mem: the ring that the receiver announced, checked to be larger
+ *
+ * Context: the caller owns @s.
+ */
+void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem)
+{
+	struct vshm_ring *old = s->mem.ring;
+
+	s->mem = *mem;
+	s->mask = (1ULL << mem->order) - 1;
+	s->force = true;
+	WRITE_ONCE(mem->ring->head, s->head);
+	/* pairs with the acquire in vshm_receiver_move() */
+	smp_store_release(&old->sender_flags, VSHM_RING_MOVED);
+}
+
+/**
+ * vshm_receiver_sync() - see what the sender has published
+ * @r: receiver
+ *
+ * Context: the caller owns @r.
+ * Return: 0, or -EPROTO when the index is not one that an honest sender could
+ * have written.
+ */
+int vshm_receiver_sync(struct vshm_receiver *r)
+{
+	/* pairs with the release in vshm_sender_publish() */
+	u64 head = smp_load_acquire(&r->mem.ring->head);
+
+	if (head - r->tail > r->mask + 1 || head - r->tail < r->head - r->tail)
+		return -EPROTO;
+	r->head = head;
+	return 0;
+}
+
+/**
+ * vshm_receiver_announce() - offer a larger ring to the sender
+ * @r: receiver without a next ring
+ * @mem: memory of the ring, cleared
+ *
+ * Context: the caller owns @r. The sender is to be notified of space.
+ */
+void vshm_receiver_announce(struct vshm_receiver *r,
+			    const struct vshm_ring_mem *mem)
+{
+	vshm_ring_init(mem, r->tail);
+	r->next = *mem;
+	WRITE_ONCE(r->mem.ring->next_order, mem->order);
+	/* pairs with the acquire of the sender who follows */
+	smp_store_release(&r->mem.ring->next, mem->offset);
+}
+
+/**
+ * vshm_receiver_move() - follow the sender to the next ring
+ * @r: receiver that has found its ring empty
+ * @old: takes the ring that was left, for the caller to free
+ *
+ * Context: the caller owns @r.
+ * Return: true when there is another ring to look at now.
+ */
+bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old)
+{
+	if (!r->next.ring)
+		return false;
+	/* pairs with the release in vshm_sender_move() */
+	if (!(smp_load_acquire(&r->mem.ring->sender_flags) & VSHM_RING_MOVED))
+		return false;
+	/* bytes published before the sender left come first */
+	if (READ_ONCE(r->mem.ring->head) != r->tail)
+		return false;
+	*old = r->mem;
+	r->mem = r->next;
+	r->mask = (1ULL << r->mem.order) - 1;
+	memset(&r->next, 0, sizeof(r->next));
+	return true;
+}
+
+/**
+ * vshm_receiver_queued() - bytes to be read, in this ring and the next
+ * @r: receiver
+ *
+ * Context: nobody moves @r to another ring meanwhile.
+ * Return: the number, bounded by what the rings hold.
+ */
+u64 vshm_receiver_queued(const struct vshm_receiver *r)
+{
+	u64 tail = READ_ONCE(r->tail), head = READ_ONCE(r->mem.ring->head);
+	u64 max = r->mask + 1;
+
+	if (r->next.ring &&
+	    smp_load_acquire(&r->mem.ring->sender_flags) & VSHM_RING_MOVED) {
+		head = READ_ONCE(r->next.ring->head);
+		max = 1ULL << r->next.order;
+	}
+	return head - tail < max ? head - tail : max;
+}

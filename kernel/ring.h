@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ring: one sender, one receiver, possibly hostile to each other.
+ *
+ * struct vshm_ring lies in shared memory; the structures here are the private
+ * view of each end. An end never reads back what it wrote, and what it reads
+ * from the other is loaded once into the private view and checked.
+ *
+ * Barriers, each with its partner:
+ *
+ * sender                               receiver
+ *   write data                           load @head           (acquire)
+ *   store @head          (release)  ->   read data
+ *
+ *   load @tail           (acquire)  <-   store @tail          (release)
+ *   overwrite data                       (after reading data)
+ *
+ *   store @head                          store @data_event
+ *   smp_mb()                             smp_mb()
+ *   load @data_event                     load @head
+ *
+ *   store @space_event                   store @tail
+ *   smp_mb()                             smp_mb()
+ *   load @tail, @next                    load @space_event
+ *
+ *   store next->head                     load @sender_flags   (acquire)
+ *   store MOVED          (release)  ->   load @head again, next->head
+ *
+ *   load @next           (acquire)  <-   store @next          (release)
+ *   use the next ring                    (after making its header)
+ *
+ * The store-buffering pairs in the middle make sure that an end which goes to
+ * sleep is seen by the other, or sees its news.
+ *
+ * Succession: indices continue from a ring to the next one, so that head - tail
+ * is what lies in both, and the sender needs no look at a ring that it left.
+ *
+ * This file and ring.c use nothing of the kernel but barriers and errnos.
+ */
+#ifndef _VSHM_RING_H
+#define _VSHM_RING_H
+
+#include <linux/errno.h>
+#include <linux/types.h>
+#include <linux/vshm_ring.h>
+#include <asm/barrier.h>
+
+/**
+ * struct vshm_ring_mem - where a ring lies in this kernel's address space
+ * @ring: header
+ * @data: data area
+ * @order: log2 of its size
+ * @offset: what names the ring to the peer
+ */
+struct vshm_ring_mem {
+	struct vshm_ring	*ring;
+	u8			*data;
+	u32			order;
+	u64			offset;
+};
+
+/**
+ * struct vshm_sender - private view of the end that writes
+ * @mem: the peer's ring
+ * @mask: size of the data area - 1
+ * @head: bytes written
+ * @tail: bytes consumed, as far as known; lags behind the ring's
+ * @force: the receiver may wait on a ring that was left: notify it next time
+ */
+struct vshm_sender {
+	struct vshm_ring_mem	mem;
+	u64			mask;
+	u64			head;
+	u64			tail;
+	bool			force;
+};
+
+/**
+ * struct vshm_receiver - private view of the end that reads
+ * @mem: the own ring that is being read
+ * @next: the ring that will succeed it; next.ring is NULL when there is none
+ * @mask: size of the data area - 1
+ * @tail: bytes consumed
+ * @head: bytes written, as far as known; lags behind the ring's
+ */
+struct vshm_receiver {
+	struct vshm_ring_mem	mem;
+	struct vshm_ring_mem	next;
+	u64			mask;
+	u64			tail;
+	u64			head;
+};
+
+void vshm_ring_init(const struct vshm_ring_mem *mem, u64 position);
+void vshm_sender_init(struct vshm_sender *s, const struct vshm_ring_mem *mem);
+void vshm_receiver_init(struct vshm_receiver *r,
+			const struct vshm_ring_mem *mem);
+int vshm_sender_sync(struct vshm_sender *s);
+void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem);
+int vshm_receiver_sync(struct vshm_receiver *r);
+void vshm_receiver_announce(struct vshm_receiver *r,
+			    const struct vshm_ring_mem *mem);
+bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old);
+u64 vshm_receiver_queued(const struct vshm_receiver *r);
+
+/* Moving an index from old to new passes event when old <= event < new. */
+static inline bool vshm_ring_passed(u64 event, u64 new, u64 old)
+{
+	return new - event - 1 < new - old;
+}
+
+/* Bytes that @s may write into a ring of which it fills at most @limit. */
+static inline u64 vshm_sender_space(const struct vshm_sender *s, u64 limit)
+{
+	u64 used = s->head - s->tail;
+
+	if (limit > s->mask + 1)
+		limit = s->mask + 1;
+	return used < limit ? limit - used : 0;
+}
+
+/* Where the byte at @position is. */
+static inline u8 *vshm_sender_at(const struct vshm_sender *s, u64 position)
+{
+	return s->mem.data + (position & s->mask);
+}
+
+static inline u8 *vshm_receiver_at(const struct vshm_receiver *r, u64 position)
+{
+	return r->mem.data + (position & r->mask);
+}
+
+/* Bytes from @position on that lie in one piece, at most @n. */
+static inline u64 vshm_ring_piece(u64 mask, u64 position, u64 n)
+{
+	u64 piece = mask + 1 - (position & mask);
+
+	return n < piece ? n : piece;
+}
+
+/**
+ * vshm_sender_publish() - give bytes to the receiver
+ * @s: sender
+ * @n: bytes that were copied to the head
+ *
+ * Context: the caller owns @s.
+ * Return: true when the receiver asked to be notified.
+ */
+static inline bool vshm_sender_publish(struct vshm_sender *s, u64 n)
+{
+	u64 old = s->head, new = old + n;
+
+	WRITE_ONCE(s->head, new);
+	smp_store_release(&s->mem.ring->head, new);
+	smp_mb(); /* the receiver's is in vshm_receiver_arm() */
+	if (unlikely(s->force)) {
+		s->force = false;
+		return true;
+	}
+	return vshm_ring_passed(READ_ONCE(s->mem.ring->data_event), new, old);
+}
+
+/**
+ * vshm_sender_arm() - ask to be notified of space
+ * @s: sender
+ * @want: bytes of space worth a notification, at most the size of the ring
+ *
+ * The caller looks for space and for a larger ring once more afterwards.
+ */
+static inline void vshm_sender_arm(struct vshm_sender *s, u64 want)
+{
+	/* tail >= head + want - size is enough, so passing one less is */
+	WRITE_ONCE(s->mem.ring->space_event,
+		   READ_ONCE(s->head) + want - (s->mask + 1) - 1);
+	smp_mb(); /* the receiver's is in vshm_receiver_consume() */
+}
+
+/**
+ * vshm_receiver_consume() - give space back to the sender
+ * @r: receiver
+ * @n: bytes that were copied from the tail
+ *
+ * Context: the caller owns @r.
+ * Return: true when the sender asked to be notified.
+ */
+static inline bool vshm_receiver_consume(struct vshm_receiver *r, u64 n)
+{
+	u64 old = r->tail, new = old + n;
+	bool notify = false;
+
+	WRITE_ONCE(r->tail, new);
+	if (unlikely(r->next.ring))
+		smp_store_release(&r->next.ring->tail, new);
+	smp_store_release(&r->mem.ring->tail, new);
+	smp_mb(); /* the sender's is in vshm_sender_arm() */
+	if (unlikely(r->next.ring))
+		notify = vshm_ring_passed(READ_ONCE(r->next.ring->space_event),
+					  new, old);
+	return vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new, old) ||
+	       notify;
+}
+
+/**
+ * vshm_receiver_arm() - ask to be notified of data
+ * @r: receiver
+ * @position: notify when the head passes this
+ *
+ * The caller looks at vshm_receiver_pending() once more afterwards.
+ */
+static inline void vshm_receiver_arm(struct vshm_receiver *r, u64 position)
+{
+	WRITE_ONCE(r->mem.ring->data_event, position);
+	smp_mb(); /* the sender's is in vshm_sender_publish() */
+}
+
+/**
+ * vshm_receiver_pending() - look, without taking, for anything to read
+ * @r: receiver
+ *
+ * Context: any; no checks are made and nothing may be concluded but that it is
+ * worth a call of vshm_receiver_sync().
+ * Return: number of bytes in this ring, at least 1 when the sender moved on.
+ */
+static inline u64 vshm_receiver_pending(const struct vshm_receiver *r)
+{
+	u64 n = READ_ONCE(r->mem.ring->head) - READ_ONCE(r->tail);
+
+	if (n)
+		return n;
+	return READ_ONCE(r->mem.ring->sender_flags) & VSHM_RING_MOVED &&
+	       r->next.ring;
+}
+
+#endif /* _VSHM_RING_H */

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Socket options at the family's level; numbers and meaning are AF_VSOCK's.
+ */
+#include "vshm.h"
+
+/* A size within limits, as bytes of each queue. */
+static void vshm_buffer_set(struct vshm_sock *vsk, u64 size)
+{
+	struct sock *sk = &vsk->sk;
+
+	size = clamp(size, vsk->buffer_min, vsk->buffer_max);
+	WRITE_ONCE(sk->sk_sndbuf, size);
+	WRITE_ONCE(sk->sk_rcvbuf, size);
+}
+
+static int vshm_buffer_option(struct vshm_sock *vsk, int optname, u64 size)
+{
+	size = clamp_t(u64, size, VSHM_BUFFER_MIN, VSHM_BUFFER_MAX);
+	switch (optname) {
+	case SO_VSHM_BUFFER_SIZE:
+		vsk->sk.sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
+		break;
+	case SO_VSHM_BUFFER_MIN_SIZE:
+		vsk->buffer_min = size;
+		vsk->buffer_max = max(vsk->buffer_max, size);
+		size = vsk->sk.sk_rcvbuf;
+		break;
+	case SO_VSHM_BUFFER_MAX_SIZE:
+		vsk->buffer_max = size;
+		vsk->buffer_min = min(vsk->buffer_min, size);
+		size = vsk->sk.sk_rcvbuf;
+		break;
+	}
+	vshm_buffer_set(vsk, size);
+	return 0;
+}
+
+static int vshm_timeout_option(struct vshm_sock *vsk, sockptr_t optval,
+			       unsigned int optlen, bool old)
+{
+	struct __kernel_sock_timeval tv;
+	int err;
+
+	err = sock_copy_user_timeval(&tv, optval, optlen, old);
+	if (err)
+		return err;
+	if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= USEC_PER_SEC)
+		return -EDOM;
+	if (tv.tv_sec > MAX_SCHEDULE_TIMEOUT / HZ - 1)
+		return -ERANGE;
+	vsk->connect_timeout = tv.tv_sec * HZ +
+			       DIV_ROUND_UP((unsigned long)tv.tv_usec,
+					    USEC_PER_SEC / HZ);
+	if (!vsk->connect_timeout)
+		vsk->connect_timeout = VSHM_CONNECT_TIMEOUT;
+	return 0;
+}
+
+/**
+ * vshm_setsockopt() - setsockopt(2) at the family's level
+ * @sock: socket
+ * @level: must be the family number
+ * @optname: SO_VSHM_*
+ * @optval: value
+ * @optlen: bytes of it
+ *
+ * Return: 0, -ENOPROTOOPT, -EINVAL, -EFAULT, -EDOM or -ERANGE.
+ */
+int vshm_setsockopt(struct socket *sock, int level, int optname,
+		    sockptr_t optval, unsigned int optlen)
+{
+	struct vshm_sock *vsk = vshm_sk(sock->sk);
+	u64 size;
+	int err;
+
+	if (level != vshm_family)
+		return -ENOPROTOOPT;
+	switch (optname) {
+	case SO_VSHM_BUFFER_SIZE:
+	case SO_VSHM_BUFFER_MIN_SIZE:
+	case SO_VSHM_BUFFER_MAX_SIZE:
+		if (optlen < sizeof(size))
+			return -EINVAL;
+		if (copy_from_sockptr(&size, optval, sizeof(size)))
+			return -EFAULT;
+		lock_sock(sock->sk);
+		err = vshm_buffer_option(vsk, optname, size);
+		release_sock(sock->sk);
+		return err;
+	case SO_VSHM_CONNECT_TIMEOUT_OLD:
+	case SO_VSHM_CONNECT_TIMEOUT_NEW:
+		lock_sock(sock->sk);
+		err = vshm_timeout_option(vsk, optval, optlen,
+					  optname ==
+					  SO_VSHM_CONNECT_TIMEOUT_OLD);
+		release_sock(sock->sk);
+		return err;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/**
+ * vshm_getsockopt() - getsockopt(2) at the family's level
+ * @sock: socket
+ * @level: must be the family number
+ * @optname: SO_VSHM_*
+ * @optval: takes the value
+ * @optlen: in: room; out: bytes of the value
+ *
+ * Return: 0, -ENOPROTOOPT, -EINVAL or -EFAULT.
+ */
+int vshm_getsockopt(struct socket *sock, int level, int optname,
+		    char __user *optval, int __user *optlen)
+{
+	struct vshm_sock *vsk = vshm_sk(sock->sk);
+	union {
+		u64 size;
+		u32 cid;
+		int flag;
+		struct __kernel_old_timeval tm;
+		struct __kernel_sock_timeval stm;
+	} v = { };
+	int len, size = sizeof(v.size);
+
+	if (level != vshm_family)
+		return -ENOPROTOOPT;
+	if (get_user(len, optlen))
+		return -EFAULT;
+	switch (optname) {
+	case SO_VSHM_BUFFER_SIZE:
+		v.size = READ_ONCE(sock->sk->sk_rcvbuf);
+		break;
+	case SO_VSHM_BUFFER_MIN_SIZE:
+		v.size = READ_ONCE(vsk->buffer_min);
+		break;
+	case SO_VSHM_BUFFER_MAX_SIZE:
+		v.size = READ_ONCE(vsk->buffer_max);
+		break;
+	case SO_VSHM_PEER_HOST_VM_ID:
+		v.cid = READ_ONCE(vsk->remote.cid);
+		size = sizeof(v.cid);
+		break;
+	case SO_VSHM_TRUSTED:
+		v.flag = capable(CAP_NET_ADMIN);
+		size = sizeof(v.flag);
+		break;
+	case SO_VSHM_CONNECT_TIMEOUT_OLD:
+	case SO_VSHM_CONNECT_TIMEOUT_NEW:
+		size = sock_get_timeout(READ_ONCE(vsk->connect_timeout), &v,
+					optname == SO_VSHM_CONNECT_TIMEOUT_OLD);
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
+	if (len < size)
+		return -EINVAL;
+	if (copy_to_user(optval, &v, size) || put_user(size, optlen))
+		return -EFAULT;
+	return 0;
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The socket table: one per network namespace, three ways to find an entry.
+ *
+ * By ID: an XArray, so that a listing can go on where it stopped, whatever came
+ * and went meanwhile. By bound address: a hash of ports, each with the few
+ * sockets that are bound to it on different CIDs. By connection: a hash of
+ * address pairs.
+ *
+ * A socket leaves the hashes when it is closed. Its entry by ID stays as long
+ * as the program has the socket or a connection of it is not over yet: each
+ * of them holds the entry, and the socket with it. Lookups are made under RCU
+ * and take a reference; a socket outlives its entry by a grace period.
+ */
+#include <net/netns/generic.h>
+
+#include "vshm.h"
+
+static unsigned int vshm_net_id;
+
+static atomic64_t vshm_last_id = ATOMIC64_INIT(0);
+
+struct vshm_key {
+	u32 local_cid;
+	u32 local_port;
+	u32 remote_cid;
+	u32 remote_port;
+};
+
+static void vshm_sock_key(const struct vshm_sock *vsk, struct vshm_key *key)
+{
+	key->local_cid = vsk->local.cid;
+	key->local_port = vsk->local.port;
+	key->remote_cid = vsk->remote.cid;
+	key->remote_port = vsk->remote.port;
+}
+
+static u32 vshm_key_hash(const void *data, u32 len, u32 seed)
+{
+	return jhash2(data, sizeof(struct vshm_key) / sizeof(u32), seed);
+}
+
+static u32 vshm_sock_hash(const void *data, u32 len, u32 seed)
+{
+	struct vshm_key key;
+
+	vshm_sock_key(data, &key);
+	return vshm_key_hash(&key, len, seed);
+}
+
+static int vshm_key_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	struct vshm_key key;
+
+	vshm_sock_key(obj, &key);
+	return memcmp(&key, arg->key, sizeof(key));
+}
+
+static const struct rhashtable_params vshm_conn_params = {
+	.head_offset	= offsetof(struct vshm_sock, conn_node),
+	.key_len	= sizeof(struct vshm_key),
+	.hashfn		= vshm_key_hash,
+	.obj_hashfn	= vshm_sock_hash,
+	.obj_cmpfn	= vshm_key_cmp,
+	.automatic_shrinking = true,
+};
+
+static const struct rhashtable_params vshm_port_params = {
+	.head_offset	= offsetof(struct vshm_sock, port_node),
+	.key_offset	= offsetof(struct vshm_sock, local.port),
+	.key_len	= sizeof(u32),
+	.automatic_shrinking = true,
+};
+
+/**
+ * vshm_net() - the socket table of a network namespace
+ * @net: namespace
+ *
+ * Return: the table; it lives as long as the namespace.
+ */
+struct vshm_net *vshm_net(const struct net *net)
+{
+	return net_generic(net, vshm_net_id);
+}
+
+/**
+ * vshm_table_add() - give a new socket its ID and enter it
+ * @vsk: socket that nobody else knows of; the caller holds the entry
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vshm_table_add(struct vshm_sock *vsk)
+{
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	int err;
+
+	refcount_set(&vsk->entry, 1);
+	vsk->local.id = atomic64_inc_return(&vshm_last_id);
+	err = xa_insert(&vnet->sockets, vsk->local.id, vsk, GFP_KERNEL);
+	if (!err)
+		atomic_inc(&vnet->nr);
+	return err;
+}
+
+/**
+ * vshm_table_hold() - hold the entry of a socket, and the socket
+ * @vsk: socket whose entry the caller knows to be held
+ */
+void vshm_table_hold(struct vshm_sock *vsk)
+{
+	sock_hold(&vsk->sk);
+	refcount_inc(&vsk->entry);
+}
+
+/**
+ * vshm_table_put() - let go of the entry of a socket, and of the socket
+ * @vsk: socket
+ *
+ * Context: process context.
+ */
+void vshm_table_put(struct vshm_sock *vsk)
+{
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+
+	if (refcount_dec_and_test(&vsk->entry)) {
+		xa_erase(&vnet->sockets, vsk->local.id);
+		atomic_dec(&vnet->nr);
+	}
+	sock_put(&vsk->sk);
+}
+
+/**
+ * vshm_table_next() - the next entry of a listing
+ * @vnet: table
+ * @id: in: where to start; out: the ID that was found
+ *
+ * Context: RCU read side, to the end of which the socket lives.
+ * Return: the socket, or NULL at the end.
+ */
+struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id)
+{
+	return xa_find(&vnet->sockets, id, ULONG_MAX, XA_PRESENT);
+}
+
+static bool vshm_port_taken(struct vshm_net *vnet, u32 cid, u32 port)
+{
+	struct rhlist_head *pos, *list;
+	struct vshm_sock *vsk;
+
+	list = rhltable_lookup(&vnet->ports, &port, vshm_port_params);
+	rhl_for_each_entry_rcu(vsk, pos, list, port_node)
+		if (cid == VSHM_CID_ANY || vsk->bound_cid == VSHM_CID_ANY ||
+		    vsk->bound_cid == cid)
+			return true;
+	return false;
+}
+
+static int vshm_port_choose(struct vshm_net *vnet, u32 cid, u32 *port)
+{
+	u32 tries;
+
+	/* a table that is full of sockets would fill the memory first */
+	for (tries = 0; tries < 1 << 20; tries++) {
+		u32 p = vnet->next_port++;
+
+		if (p <= VSHM_PORT_PRIVILEGED || p == VSHM_PORT_ANY) {
+			vnet->next_port = VSHM_PORT_PRIVILEGED + 1;
+			continue;
+		}
+		if (!vshm_port_taken(vnet, cid, p)) {
+			*port = p;
+			return 0;
+		}
+	}
+	return -EADDRNOTAVAIL;
+}
+
+/**
+ * vshm_table_bind() - give a socket its local address
+ * @vsk: socket without one
+ * @cid: a local CID, or VSHM_CID_ANY
+ * @port: a port, or VSHM_PORT_ANY to choose one above the privileged ones
+ *
+ * Context: lock_sock() held.
+ * Return: 0, -EADDRINUSE, -EADDRNOTAVAIL when no port is free, or -ENOMEM.
+ */
+int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
+{
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	int err = 0;
+
+	spin_lock(&vnet->bind_lock);
+	rcu_read_lock();
+	if (port == VSHM_PORT_ANY)
+		err = vshm_port_choose(vnet, cid, &port);
+	else if (vshm_port_taken(vnet, cid, port))
+		err = -EADDRINUSE;
+	rcu_read_unlock();
+	if (!err) {
+		vsk->bound_cid = cid;
+		vsk->local.cid = cid;
+		vsk->local.port = port;
+		err = rhltable_insert(&vnet->ports, &vsk->port_node,
+				      vshm_port_params);
+		vsk->bound = !err;
+		if (err)
+			vsk->local.port = VSHM_PORT_ANY;
+	}
+	spin_unlock(&vnet->bind_lock);
+	return err;
+}
+
+/**
+ * vshm_table_unbind() - give the local address of a socket back
+ * @vsk: socket, with one or without
+ *
+ * Context: lock_sock() held.
+ */
+void vshm_table_unbind(struct vshm_sock *vsk)
+{
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+
+	if (!vsk->bound)
+		return;
+	vsk->bound = false;
+	spin_lock(&vnet->bind_lock);
+	rhltable_remove(&vnet->ports, &vsk->port_node, vshm_port_params);
+	spin_unlock(&vnet->bind_lock);
+}
+
+/**
+ * vshm_table_find_bound() - who is bound to an address?
+ * @vnet: table
+ * @cid: a local CID
+ * @port: a port
+ *
+ * Return: the socket with a reference, or NULL.
+ */
+struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
+					u32 port)
+{
+	struct vshm_sock *vsk, *found = NULL;
+	struct rhlist_head *pos, *list;
+
+	rcu_read_lock();
+	list = rhltable_lookup(&vnet->ports, &port, vshm_port_params);
+	rhl_for_each_entry_rcu(vsk, pos, list, port_node) {
+		if (vsk->bound_cid != cid && vsk->bound_cid != VSHM_CID_ANY)
+			continue;
+		if (refcount_inc_not_zero(&vsk->sk.sk_refcnt)) {
+			found = vsk;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/**
+ * vshm_table_connect() - enter a connection by both its addresses
+ * @vsk: socket with a local and a remote address
+ *
+ * Context: lock_sock() held, or nobody else knows of the socket.
+ * Return: 0, -EADDRINUSE when there is one between these, or -ENOMEM.
+ */
+int vshm_table_connect(struct vshm_sock *vsk)
+{
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_key key;
+	int err;
+
+	vshm_sock_key(vsk, &key);
+	err = rhashtable_lookup_insert_key(&vnet->connections, &key,
+					   &vsk->conn_node, vshm_conn_params);
+	vsk->keyed = !err;
+	return err == -EEXIST ? -EADDRINUSE : err;
+}
+
+/**
+ * vshm_table_disconnect() - take a connection off the table
+ * @vsk: socket, with a connection or without
+ *
+ * Context: lock_sock() held; the addresses are still the ones entered.
+ */
+void vshm_table_disconnect(struct vshm_sock *vsk)
+{
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+
+	if (!vsk->keyed)
+		return;
+	vsk->keyed = false;
+	rhashtable_remove_fast(&vnet->connections, &vsk->conn_node,
+			       vshm_conn_params);
+}
+
+static int __net_init vshm_net_init(struct net *net)
+{
+	struct vshm_net *vnet = vshm_net(net);
+	int err;
+
+	vnet->net = net;
+	xa_init(&vnet->sockets);
+	xa_init(&vnet->links);
+	spin_lock_init(&vnet->bind_lock);
+	vnet->next_port = VSHM_PORT_PRIVILEGED + 1 +
+			  prandom_u32_max(1U << 30);
+	err = rhltable_init(&vnet->ports, &vshm_port_params);
+	if (err)
+		return err;
+	err = rhashtable_init(&vnet->connections, &vshm_conn_params);
+	if (err)
+		goto err_ports;
+	vnet->loopback = vshm_loopback_create(vnet);
+	if (!vnet->loopback) {
+		err = -ENOMEM;
+		goto err_connections;
+	}
+	err = vshm_procfs_init(net);
+	if (err)
+		goto err_loopback;
+	return 0;
+
+err_loopback:
+	vshm_loopback_destroy(vnet->loopback);
+err_connections:
+	rhashtable_destroy(&vnet->connections);
+err_ports:
+	rhltable_destroy(&vnet->ports);
+	return err;
+}
+
+static void __net_exit vshm_net_exit(struct net *net)
+{
+	struct vshm_net *vnet = vshm_net(net);
+
+	vshm_procfs_exit(net);
+	vshm_loopback_destroy(vnet->loopback);
+	/* sockets hold the namespace until they have left the table */
+	WARN_ON_ONCE(!xa_empty(&vnet->sockets));
+	xa_destroy(&vnet->sockets);
+	xa_destroy(&vnet->links);
+	rhashtable_destroy(&vnet->connections);
+	rhltable_destroy(&vnet->ports);
+}
+
+static struct pernet_operations vshm_net_ops = {
+	.init	= vshm_net_init,
+	.exit	= vshm_net_exit,
+	.id	= &vshm_net_id,
+	.size	= sizeof(struct vshm_net),
+};
+
+/**
+ * vshm_table_init() - give each network namespace a table
+ *
+ * Return: 0 or an errno.
+ */
+int __init vshm_table_init(void)
+{
+	return register_pernet_subsys(&vshm_net_ops);
+}
+
+/**
+ * vshm_table_exit() - take the tables away; no socket is left
+ */
+void vshm_table_exit(void)
+{
+	unregister_pernet_subsys(&vshm_net_ops);
+}

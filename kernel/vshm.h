@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vshm inside the kernel: the objects and who calls whom.
+ *
+ *   af_vshm.c connect.c stream.c   the socket calls
+ *   state.c table.c                status of a socket; the socket table
+ *   conn.c control.c               a connection; the control protocol
+ *   ring.c                         the ring
+ *   link.c                         a link, its slots
+ *   loopback.c | region.c heap.c   the two kinds of memory below
+ *              | ivshmem.c         what a region is attached by
+ *   procfs.c trace.h               what one sees of it
+ *
+ * Locks, outermost first:
+ *
+ *   lock_sock()           status, addresses, errors and shutdown of one socket;
+ *                         never two at once, never while a record is sent
+ *   vshm_sock.tx_lock     the sending direction of one socket
+ *   vshm_sock.rx_lock     the receiving direction of one socket; a call takes
+ *                         both only to attach or detach the connection
+ *   vshm_conn.event_lock  where the rings are, and what each end waits for
+ *   vshm_region.post_lock the outgoing control ring
+ *   vshm_net.bind_lock    allocation of ports
+ *
+ * tx_lock and rx_lock are never held over a page fault or a sleep that another
+ * program can prolong, so taking one means waiting for a copy, at most.
+ *
+ * References: a socket holds its connection, a connection its socket and link, a
+ * slot its connection. A connection that is over for both sides leaves its
+ * slot; a socket that is closed lets go of its connection.
+ */
+#ifndef _VSHM_H
+#define _VSHM_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/net.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include <linux/vshm.h>
+#include <linux/vshm_ring.h>
+
+#include "ring.h"
+
+#define VSHM_BUFFER_DEFAULT	(256 * 1024)
+#define VSHM_BUFFER_MIN		(1 << VSHM_RING_ORDER_MIN)
+#define VSHM_BUFFER_MAX		(1 << VSHM_RING_ORDER_MAX)
+#define VSHM_CONNECT_TIMEOUT	(2 * HZ)
+
+extern int vshm_family;
+extern struct proto vshm_proto;
+extern const struct proto_ops vshm_stream_ops;
+
+/**
+ * struct vshm_endpoint - socket structure, one for each end of a socket's entry
+ * @id: unique ID of the socket, 0 when not known
+ * @cid: address: context ID, or VSHM_CID_ANY
+ * @port: address: port, or VSHM_PORT_ANY
+ * @options: &enum vshm_option in force
+ * @event: the last poll events that this end was notified of
+ * @type: SOCK_STREAM, ...
+ * @protocol: protocol number
+ * @family: address family number
+ * @nonblock: in non-blocking mode; of a remote end, when it connected
+ */
+struct vshm_endpoint {
+	u64	id;
+	u32	cid;
+	u32	port;
+	u32	options;
+	u32	event;
+	u16	type;
+	u16	protocol;
+	u16	family;
+	bool	nonblock;
+};
+
+/**
+ * struct vshm_stats - counters of one direction of a socket
+ * @bytes: moved by calls
+ * @calls: that moved any
+ * @waits: how often a call slept
+ */
+struct vshm_stats {
+	u64	bytes;
+	u64	calls;
+	u64	waits;
+};
+
+/**
+ * struct vshm_sock - a socket, and its entry in the socket table
+ * @sk: the generic socket; must be first
+ * @local: local socket structure
+ * @remote: remote socket structure
+ * @state: &enum vshm_state; vshm_set_state() alone changes it
+ * @bound_cid: CID given to bind(2); local.cid is narrowed by a connection
+ * @entry: holders of the entry in the table: the program and connections
+ * @bound: the address is in the table
+ * @keyed: the connection is in the table
+ * @polled: somebody may watch the socket for edges: keep notifications on
+ * @gone: the link died; every later call fails with ECONNRESET
+ * @since: jiffies at the last change of state
+ * @conn: the connection; changes under lock_sock(), tx_lock and rx_lock
+ * @accept_queue: connection queue of a listener: sockets not yet accepted
+ * @accept_node: in the listener's connection queue
+ * @connect_work: ends a non-blocking connect in time
+ * @connect_timeout: jiffies
+ * @buffer_min: SO_VSHM_BUFFER_MIN_SIZE
+ * @buffer_max: SO_VSHM_BUFFER_MAX_SIZE
+ * @port_node: in vshm_net.ports
+ * @conn_node: in vshm_net.connections
+ * @tx_lock: serialises senders; guards the send queue's private view
+ * @senders: threads in a call that sends; tx_lock
+ * @tx: counters; tx_lock
+ * @rx_lock: serialises receivers; guards the receive queue's private view
+ * @receivers: threads in a call that receives; rx_lock
+ * @rx: counters; rx_lock
+ *
+ * The send and the receive queue are the rings of @conn.
+ */
+struct vshm_sock {
+	struct sock		sk;
+	struct vshm_endpoint	local;
+	struct vshm_endpoint	remote;
+	refcount_t		entry;
+	u8			state;
+	bool			bound;
+	bool			keyed;
+	bool			polled;
+	bool			gone;
+	u32			bound_cid;
+	unsigned long		since;
+	struct vshm_conn __rcu	*conn;
+
+	struct list_head	accept_queue;
+	struct list_head	accept_node;
+	struct delayed_work	connect_work;
+	long			connect_timeout;
+	u64			buffer_min;
+	u64			buffer_max;
+	struct rhlist_head	port_node;
+	struct rhash_head	conn_node;
+
+	struct mutex		tx_lock ____cacheline_aligned_in_smp;
+	u32			senders;
+	struct vshm_stats	tx;
+
+	struct mutex		rx_lock ____cacheline_aligned_in_smp;
+	u32			receivers;
+	struct vshm_stats	rx;
+};
+
+static inline struct vshm_sock *vshm_sk(const struct sock *sk)
+{
+	return (struct vshm_sock *)sk;
+}
+
+/**
+ * struct vshm_net - the socket table of a network namespace
+ * @net: the namespace
+ * @sockets: every socket, by ID
+ * @ports: bound sockets, by port
+ * @connections: sockets with a peer, by both addresses
+ * @bind_lock: makes the choice of a port and its use one
+ * @next_port: where the search for a free port goes on
+ * @links: by the peer's CID
+ * @loopback: link of the namespace with itself
+ * @nr: number of sockets in @sockets
+ */
+struct vshm_net {
+	struct net		*net;
+	struct xarray		sockets;
+	struct rhltable		ports;
+	struct rhashtable	connections;
+	spinlock_t		bind_lock;
+	u32			next_port;
+	struct xarray		links;
+	struct vshm_link	*loopback;
+	atomic_t		nr;
+};
+
+/**
+ * struct vshm_link_info - how a link through a region does
+ * @size: bytes in the region
+ * @heap_size: bytes that the own half has for rings
+ * @heap_used: bytes of them in use
+ * @epoch: own epoch
+ * @peer_epoch: the peer's epoch that is acknowledged, or 0
+ * @rung: doorbells sent
+ * @heard: doorbells received
+ * @quiet: notifications that needed no doorbell
+ */
+struct vshm_link_info {
+	u64 size;
+	u64 heap_size;
+	u64 heap_used;
+	u32 epoch;
+	u32 peer_epoch;
+	u64 rung;
+	u64 heard;
+	u64 quiet;
+};
+
+/**
+ * struct vshm_link_ops - what differs between loopback and a region
+ * @name: kind of link, for display
+ * @max_slots: connections at the most, plus one
+ * @alloc: clear memory for a ring of mem->order in the own half; fills *mem;
+ *	0 or -ENOBUFS. May sleep.
+ * @free: give it back. Process context, may not sleep.
+ * @peer_ring: find a ring that the peer named by mem->offset and mem->order;
+ *	fills *mem; 0 or -EPROTO
+ * @post: send what vshm_conn.posts asks for; no lock of a socket is held
+ * @refuse: answer a record that has no connection with a reset; the same
+ * @notify: tell the peer that a connection has news of a kind
+ * @info: tell how the link does, for display; may be NULL
+ *
+ * Rings are per connection, and @notify is the only call on the data path.
+ */
+struct vshm_link_ops {
+	const char *name;
+	u32 max_slots;
+	int (*alloc)(struct vshm_link *link, struct vshm_ring_mem *mem);
+	void (*free)(struct vshm_link *link, const struct vshm_ring_mem *mem);
+	int (*peer_ring)(struct vshm_link *link, struct vshm_ring_mem *mem);
+	void (*post)(struct vshm_conn *conn);
+	void (*refuse)(struct vshm_link *link, const struct vshm_record *rec,
+		       int err);
+	void (*notify)(struct vshm_conn *conn, unsigned int kind);
+	void (*info)(struct vshm_link *link, struct vshm_link_info *info);
+};
+
+/**
+ * struct vshm_link - joins two endpoints
+ * @ops: kind of link
+ * @vnet: namespace that it belongs to
+ * @local_cid: own CID
+ * @peer_cid: the peer's
+ * @up: connections can be made; slots.xa_lock
+ * @slots: connections, by slot; slot 0 stays free
+ * @next_gen: generation of the next slot taken; slots.xa_lock
+ * @nr_conns: connections that exist, in a slot or not
+ * @refs: the attacher's, and one for each connection
+ * @released: completed with the last reference
+ * @resets: times that all connections were reset
+ * @violations: times that the peer broke the protocol
+ */
+struct vshm_link {
+	const struct vshm_link_ops	*ops;
+	struct vshm_net			*vnet;
+	u32				local_cid;
+	u32				peer_cid;
+	bool				up;
+	struct xarray			slots;
+	u32				next_gen;
+	atomic_t			nr_conns;
+	refcount_t			refs;
+	struct completion		released;
+	atomic_long_t			resets;
+	atomic_long_t			violations;
+};
+
+static inline bool vshm_link_is_loopback(const struct vshm_link *link)
+{
+	return link->peer_cid == VSHM_CID_LOCAL;
+}
+
+/* vshm_conn.flags */
+enum {
+	VSHM_CONN_PEER_KNOWN,	/* peer_slot and peer_gen are valid */
+	VSHM_CONN_RESET_SENT,	/* our last record is out */
+	VSHM_CONN_RESET_GOT,	/* so is the peer's */
+	VSHM_CONN_OVER,		/* both; the slot is free */
+	VSHM_CONN_GROW_ASKED,	/* a larger ring was asked for; tx_lock */
+};
+
+/**
+ * struct vshm_conn - a connection, seen from one end
+ * @refs: the slot's, the socket's, and passing ones
+ * @flags: VSHM_CONN_*
+ * @link: through which it goes; referenced
+ * @sk: its socket; the entry is held until the connection is freed
+ * @slot: own slot on the link
+ * @gen: generation of that slot
+ * @peer_slot: the peer's slot
+ * @peer_gen: generation of that slot
+ * @posts: bit mask of &enum vshm_op to send
+ * @hello: the request or response to send
+ * @how: for a shutdown: VSHM_HOW_*
+ * @reason: for a reset: errno or 0
+ * @post_node: in vshm_region.posts; region.post_lock
+ * @event_lock: see vshm.h; taken from interrupts
+ * @tx: send queue: the peer's ring
+ * @rx: receive queue: our ring, mem.ring is NULL once it is detached
+ * @rcu: frees it after lookups by slot are done
+ */
+struct vshm_conn {
+	refcount_t		refs;
+	unsigned long		flags;
+	struct vshm_link	*link;
+	struct sock		*sk;
+	u32			slot;
+	u32			gen;
+	u32			peer_slot;
+	u32			peer_gen;
+
+	unsigned long		posts;
+	struct vshm_record	hello;
+	u16			how;
+	int			reason;
+	struct list_head	post_node;
+
+	spinlock_t		event_lock;
+	struct vshm_sender	tx ____cacheline_aligned_in_smp;
+	struct vshm_receiver	rx ____cacheline_aligned_in_smp;
+	struct rcu_head		rcu;
+};
+
+/* state.c */
+void vshm_set_state(struct vshm_sock *vsk, enum vshm_state to);
+bool vshm_state_legal(enum vshm_state from, enum vshm_state to);
+extern const char * const vshm_state_names[VSHM_NR_STATES];
+
+/* table.c */
+int vshm_table_init(void);
+void vshm_table_exit(void);
+struct vshm_net *vshm_net(const struct net *net);
+int vshm_table_add(struct vshm_sock *vsk);
+void vshm_table_hold(struct vshm_sock *vsk);
+void vshm_table_put(struct vshm_sock *vsk);
+int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port);
+void vshm_table_unbind(struct vshm_sock *vsk);
+int vshm_table_connect(struct vshm_sock *vsk);
+void vshm_table_disconnect(struct vshm_sock *vsk);
+struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
+					u32 port);
+struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id);
+
+/* af_vshm.c */
+struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
+			     gfp_t gfp, int kern);
+int vshm_autobind(struct vshm_sock *vsk);
+int vshm_parse_address(struct sockaddr *addr, int len,
+		       struct sockaddr_vshm **out);
+u32 vshm_options(const struct vshm_sock *vsk);
+bool vshm_nonblock(struct sock *sk);
+struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk);
+void vshm_sock_close(struct vshm_sock *vsk);
+
+/* connect.c */
+int vshm_connect(struct socket *sock, struct sockaddr *addr, int len,
+		 int flags);
+void vshm_connect_timeout(struct work_struct *work);
+void vshm_connect_failed(struct vshm_sock *vsk, int err);
+int vshm_listen(struct socket *sock, int backlog);
+int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags,
+		   bool kern);
+
+/* sockopt.c */
+int vshm_setsockopt(struct socket *sock, int level, int optname,
+		    sockptr_t optval, unsigned int optlen);
+int vshm_getsockopt(struct socket *sock, int level, int optname,
+		    char __user *optval, int __user *optlen);
+
+/* stream.c */
+int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
+int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			int flags);
+
+/* wait.c */
+__poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait);
+int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, long *timeo);
+int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
+		   long *timeo);
+void vshm_wake_readers(struct sock *sk);
+void vshm_wake_writers(struct sock *sk);
+void vshm_wake_all(struct sock *sk);
+u64 vshm_send_limit(const struct sock *sk);
+
+/* conn.c */
+int vshm_conn_init(void);
+void vshm_conn_exit(void);
+struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk);
+void vshm_conn_put(struct vshm_conn *conn);
+struct vshm_conn *vshm_conn_find(struct vshm_link *link, u32 slot, u32 gen);
+void vshm_conn_attach(struct vshm_sock *vsk, struct vshm_conn *conn);
+void vshm_conn_detach(struct vshm_sock *vsk);
+void vshm_conn_post(struct vshm_conn *conn, enum vshm_op op);
+void vshm_conn_reset(struct vshm_conn *conn, int reason);
+void vshm_conn_finish(struct vshm_conn *conn);
+void vshm_conn_news(struct vshm_conn *conn, unsigned int kind);
+void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind);
+u64 vshm_conn_sendq(struct vshm_sock *vsk);
+u64 vshm_conn_recvq(struct vshm_sock *vsk);
+void vshm_sock_reset(struct vshm_sock *vsk, int reason);
+void vshm_sock_shutdown(struct vshm_sock *vsk, int mask);
+void vshm_sock_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
+			 const char *what);
+
+/* control.c */
+void vshm_record_hello(struct vshm_conn *conn, enum vshm_op op);
+bool vshm_record_compose(struct vshm_conn *conn, struct vshm_record *rec);
+void vshm_record_refuse(const struct vshm_record *to, int err,
+			struct vshm_record *rec);
+void vshm_record_receive(struct vshm_link *link,
+			 const struct vshm_record *rec);
+void vshm_conn_grow(struct vshm_conn *conn);
+
+/* link.c */
+void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
+		    struct vshm_net *vnet, u32 local_cid, u32 peer_cid);
+int vshm_link_publish(struct vshm_link *link);
+void vshm_link_unpublish(struct vshm_link *link);
+struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid);
+bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid);
+void vshm_link_put(struct vshm_link *link);
+void vshm_link_set_up(struct vshm_link *link);
+void vshm_link_kill(struct vshm_link *link);
+void vshm_link_violation(struct vshm_link *link, const char *what);
+
+/* loopback.c */
+struct vshm_link *vshm_loopback_create(struct vshm_net *vnet);
+void vshm_loopback_destroy(struct vshm_link *link);
+
+/* procfs.c */
+int vshm_procfs_init(struct net *net);
+void vshm_procfs_exit(struct net *net);
+
+#endif /* _VSHM_H */

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Waiting for data and for space, and being woken: poll(2) and blocked calls.
+ *
+ * Whoever waits first joins the socket's wait queue, then asks the other end
+ * for a notification by an event index (under event_lock, since several may
+ * ask), then looks at the ring once more, and only then sleeps. The other end
+ * publishes, and then looks at the event index.
+ */
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+
+#include "vshm.h"
+
+/* A waiter that is woken by its own kind of event only. */
+struct vshm_waiter {
+	wait_queue_entry_t	wait;
+	__poll_t		events;
+};
+
+static int vshm_waiter_wake(wait_queue_entry_t *wait, unsigned int mode,
+			    int sync, void *key)
+{
+	struct vshm_waiter *waiter = container_of(wait, struct vshm_waiter,
+						  wait);
+
+	if (key && !(key_to_poll(key) & (waiter->events | EPOLLERR | EPOLLHUP)))
+		return 0;
+	return woken_wake_function(wait, mode, sync, key);
+}
+
+/**
+ * vshm_send_limit() - bytes that the send queue may hold
+ * @sk: socket
+ *
+ * Return: SO_SNDBUF; the ring's own size limits it further.
+ */
+u64 vshm_send_limit(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_sndbuf);
+}
+
+/* Half of what the send queue may hold is free: worth waking up for. */
+static bool vshm_space_ready(const struct vshm_sender *s, u64 limit)
+{
+	u64 used = READ_ONCE(s->head) - READ_ONCE(s->mem.ring->tail);
+
+	return used <= limit / 2 || READ_ONCE(s->mem.ring->next);
+}
+
+/* Ask for a notification of space; true when there is no need to wait. */
+static bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn)
+{
+	struct vshm_sender *s = &conn->tx;
+	bool ready = true;
+	u64 limit;
+
+	spin_lock_irq(&conn->event_lock);
+	if (s->mem.ring) {
+		limit = min(vshm_send_limit(sk), s->mask + 1);
+		ready = vshm_space_ready(s, limit);
+		if (!ready) {
+			vshm_sender_arm(s, limit / 2);
+			ready = vshm_space_ready(s, limit);
+		}
+	}
+	spin_unlock_irq(&conn->event_lock);
+	return ready;
+}
+
+/* Ask for a notification of bytes past @seen; true when they are there. */
+static bool vshm_arm_data(struct vshm_conn *conn, u64 seen)
+{
+	struct vshm_receiver *r = &conn->rx;
+	bool ready = true;
+
+	spin_lock_irq(&conn->event_lock);
+	if (r->mem.ring) {
+		vshm_receiver_arm(r, READ_ONCE(r->tail) + seen);
+		ready = vshm_receiver_pending(r) > seen;
+	}
+	spin_unlock_irq(&conn->event_lock);
+	return ready;
+}
+
+static void vshm_waiter_join(struct sock *sk, struct vshm_waiter *waiter,
+			     __poll_t events)
+{
+	init_waitqueue_func_entry(&waiter->wait, vshm_waiter_wake);
+	waiter->wait.private = current;
+	waiter->wait.flags = 0;
+	waiter->events = events;
+	add_wait_queue(sk_sleep(sk), &waiter->wait);
+}
+
+/* Sleep unless the socket has changed for good. */
+static long vshm_sleep(struct sock *sk, struct vshm_waiter *waiter, int mask,
+		       long timeo)
+{
+	if (READ_ONCE(sk->sk_err) || (READ_ONCE(sk->sk_shutdown) & mask))
+		return timeo;
+	return wait_woken(&waiter->wait, TASK_INTERRUPTIBLE, timeo);
+}
+
+/**
+ * vshm_wait_space() - let go of the sending direction until there is space
+ * @sk: socket
+ * @conn: its connection
+ * @timeo: jiffies left; updated
+ *
+ * Whether it waits or not, the peer is asked for a notification: a program that
+ * gets -EAGAIN may wait for an edge.
+ * Context: tx_lock is held, dropped, and held again on return.
+ * Return: 0 to look again, -EAGAIN when @timeo is 0, or the errno of a signal.
+ */
+int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, long *timeo)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_waiter waiter;
+
+	if (!*timeo)
+		return vshm_arm_space(sk, conn) ? 0 : -EAGAIN;
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
+	vsk->tx.waits++;
+	vshm_waiter_join(sk, &waiter, EPOLLOUT);
+	if (!vshm_arm_space(sk, conn)) {
+		mutex_unlock(&vsk->tx_lock);
+		*timeo = vshm_sleep(sk, &waiter, SEND_SHUTDOWN, *timeo);
+		mutex_lock(&vsk->tx_lock);
+	}
+	remove_wait_queue(sk_sleep(sk), &waiter.wait);
+	return 0;
+}
+
+/**
+ * vshm_wait_data() - let go of the receiving direction until there is data
+ * @sk: socket
+ * @conn: its connection
+ * @seen: bytes that lie in the ring and are not enough
+ * @timeo: jiffies left; updated
+ *
+ * Context: rx_lock is held, dropped, and held again on return.
+ * Return: 0 to look again, -EAGAIN when @timeo is 0, or the errno of a signal.
+ */
+int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
+		   long *timeo)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_waiter waiter;
+
+	if (!*timeo)
+		return -EAGAIN;
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
+	vsk->rx.waits++;
+	vshm_waiter_join(sk, &waiter, EPOLLIN);
+	if (!vshm_arm_data(conn, seen)) {
+		mutex_unlock(&vsk->rx_lock);
+		*timeo = vshm_sleep(sk, &waiter, RCV_SHUTDOWN, *timeo);
+		mutex_lock(&vsk->rx_lock);
+	}
+	remove_wait_queue(sk_sleep(sk), &waiter.wait);
+	return 0;
+}
+
+/**
+ * vshm_wake_readers() - there is something to receive or to accept
+ * @sk: socket
+ *
+ * Context: any, RCU read side or with a reference to @sk.
+ */
+void vshm_wake_readers(struct sock *sk)
+{
+	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLIN | EPOLLRDNORM);
+	sk->sk_data_ready(sk);
+}
+
+/**
+ * vshm_wake_writers() - there is space
+ * @sk: socket
+ *
+ * Context: as vshm_wake_readers().
+ */
+void vshm_wake_writers(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLOUT | EPOLLWRNORM);
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_sync_poll(&wq->wait, EPOLLOUT |
+						EPOLLWRNORM | EPOLLWRBAND);
+	sk_wake_async(sk, SOCK_WAKE_SPACE, POLL_OUT);
+	rcu_read_unlock();
+}
+
+/**
+ * vshm_wake_all() - the status of the socket has changed
+ * @sk: socket
+ *
+ * Context: lock_sock() held.
+ */
+void vshm_wake_all(struct sock *sk)
+{
+	__poll_t events = EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
+	struct socket_wq *wq;
+
+	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		events |= EPOLLRDHUP;
+	if (sk->sk_shutdown == SHUTDOWN_MASK)
+		events |= EPOLLHUP;
+	if (sk->sk_err)
+		events |= EPOLLERR;
+	WRITE_ONCE(vshm_sk(sk)->local.event, events);
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_all(&wq->wait);
+	sk_wake_async(sk, SOCK_WAKE_WAITD, sk->sk_err ? POLL_ERR : POLL_HUP);
+	rcu_read_unlock();
+}
+
+/* Data and space of a connected socket. */
+static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_conn *conn;
+	__poll_t mask = 0;
+
+	rcu_read_lock();
+	conn = rcu_dereference(vsk->conn);
+	if (!conn)
+		goto out;
+	if (arm) {
+		WRITE_ONCE(vsk->polled, true);
+		spin_lock_irq(&conn->event_lock);
+		if (conn->rx.mem.ring)
+			vshm_receiver_arm(&conn->rx,
+				READ_ONCE(conn->rx.mem.ring->head));
+		spin_unlock_irq(&conn->event_lock);
+	}
+	if (vshm_conn_recvq(vsk) >= READ_ONCE(sk->sk_rcvlowat))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (vshm_arm_space(sk, conn))
+		mask |= EPOLLOUT | EPOLLWRNORM;
+out:
+	rcu_read_unlock();
+	return mask;
+}
+
+/**
+ * vshm_poll() - poll(2), select(2), epoll(7)
+ * @file: of the socket
+ * @sock: socket
+ * @wait: what to join, or NULL
+ *
+ * Return: the events that hold.
+ */
+__poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	__poll_t mask = 0;
+	u8 state, shut;
+
+	sock_poll_wait(file, sock, wait);
+	state = READ_ONCE(vsk->state);
+	/* before the rings: bytes that came before the end are seen */
+	shut = smp_load_acquire(&sk->sk_shutdown);
+
+	switch (state) {
+	case VSHM_UNCONNECTED:
+	case VSHM_BOUND:
+		mask |= EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
+		break;
+	case VSHM_LISTENING:
+		if (!list_empty_careful(&vsk->accept_queue))
+			mask |= EPOLLIN | EPOLLRDNORM;
+		break;
+	case VSHM_CONNECTED:
+	case VSHM_SHUTDOWN:
+	case VSHM_DISCONNECTED:
+		mask |= vshm_poll_rings(sk, !poll_does_not_wait(wait));
+		break;
+	}
+	if (shut & SEND_SHUTDOWN)
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	if (shut & RCV_SHUTDOWN)
+		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	if (shut == SHUTDOWN_MASK)
+		mask |= EPOLLHUP;
+	if (READ_ONCE(sk->sk_err) || vsk->gone ||
+	    !skb_queue_empty_lockless(&sk->sk_error_queue))
+		mask |= EPOLLERR;
+	return mask;
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The server side of QEMU's ivshmem protocol.
+ *
+ * A message is a number of 8 bytes, little-endian, and may carry a file
+ * descriptor. A client that connects gets
+ *
+ *   0				version of the protocol
+ *   ID				its own: the CID of its side
+ *   -1, memfd			the memory
+ *   peer's ID, eventfd		how to interrupt the other side
+ *   ID, eventfd		how it is interrupted itself
+ *
+ * and nothing more, ever. The protocol would have the peer announced when it
+ * comes, and its ID alone sent when it goes. But the peer's ID and eventfd are
+ * the same for each client that serves that side, and QEMU does not survive it
+ * when an ID comes back: it frees what it keeps of a peer that went, and then
+ * uses and frees it again. So the peer is always there, whether somebody
+ * listens to its eventfd or not, and guests learn from the epochs in the
+ * shared memory who comes and goes.
+ *
+ * A client that comes while another is served gets -1 as the version, which no
+ * client accepts: QEMU would wait forever for a server that just hangs up.
+ * Clients never say anything.
+ *
+ * Each message is one sendmsg(), so that the descriptor comes with its own 8
+ * bytes, and never waits.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "vshmd.h"
+
+#define PROTOCOL_VERSION	0
+#define REFUSED			(-1)
+#define MEMORY			(-1)
+
+/* Pause after accept() found no memory or no free descriptor. */
+static const struct timeval retry_delay = { .tv_sec = 1 };
+
+static const struct endpoint *peer_of(const struct endpoint *ep)
+{
+	const struct link *link = ep->link;
+
+	return ep == &link->side[0] ? &link->side[1] : &link->side[0];
+}
+
+/* Send a message, with a descriptor unless fd is -1. */
+static int send_msg(int sock, int64_t value, int fd)
+{
+	int64_t wire = (int64_t)htole64((uint64_t)value);
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = &wire, .iov_len = sizeof(wire) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t len;
+
+	if (fd >= 0) {
+		struct cmsghdr *cmsg;
+
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+
+	do
+		len = sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -1;
+	if (len != sizeof(wire)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return 0;
+}
+
+static int send_setup(const struct endpoint *ep)
+{
+	const struct endpoint *peer = peer_of(ep);
+	int sock = ep->client;
+
+	if (send_msg(sock, PROTOCOL_VERSION, -1) ||
+	    send_msg(sock, ep->cid, -1) ||
+	    send_msg(sock, MEMORY, ep->link->memfd) ||
+	    send_msg(sock, peer->cid, peer->doorbell) ||
+	    send_msg(sock, ep->cid, ep->doorbell))
+		return -1;
+	return 0;
+}
+
+/* The client is gone, or has to go: detach its guest in the shared memory. */
+static void client_drop(struct endpoint *ep)
+{
+	event_free(ep->client_event);
+	ep->client_event = NULL;
+	close(ep->client);
+	ep->client = -1;
+
+	link_goodbye(ep->link, ep == &ep->link->side[1]);
+}
+
+/* Look what the client wants: leave, or say something that it must not. */
+static void client_check(struct endpoint *ep)
+{
+	char byte;
+	ssize_t len;
+
+	len = recv(ep->client, &byte, sizeof(byte), MSG_DONTWAIT);
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len > 0)
+		log_msg(LOG_WARNING,
+			"cid %u: dropped, pid %jd sends data, which is not in the protocol",
+			ep->cid, (intmax_t)ep->client_pid);
+	else
+		log_msg(LOG_INFO, "cid %u: pid %jd left", ep->cid,
+			(intmax_t)ep->client_pid);
+	client_drop(ep);
+}
+
+static void on_client(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	client_check(arg);
+}
+
+static pid_t socket_pid(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return 0;
+	return cred.pid;
+}
+
+/* Serve a new client; takes its socket over. */
+static void client_add(struct endpoint *ep, int fd)
+{
+	eventfd_t stale;
+
+	ep->client_event = event_new(event_get_base(ep->accept_event), fd,
+				     EV_READ | EV_PERSIST, on_client, ep);
+	if (!ep->client_event || event_add(ep->client_event, NULL)) {
+		log_msg(LOG_ERR, "cid %u: refused pid %jd: out of memory",
+			ep->cid, (intmax_t)socket_pid(fd));
+		goto err_close;
+	}
+	ep->client = fd;
+	ep->client_pid = socket_pid(fd);
+
+	/* What rang for the client before this one is none of its business. */
+	eventfd_read(ep->doorbell, &stale);
+
+	if (send_setup(ep)) {
+		log_msg(errno == EPIPE ? LOG_INFO : LOG_WARNING,
+			"cid %u: dropped, pid %jd does not take messages: %s",
+			ep->cid, (intmax_t)ep->client_pid, strerror(errno));
+		client_drop(ep);
+		return;
+	}
+	log_msg(LOG_INFO, "cid %u: pid %jd connected", ep->cid,
+		(intmax_t)ep->client_pid);
+	return;
+
+err_close:
+	if (ep->client_event)
+		event_free(ep->client_event);
+	ep->client_event = NULL;
+	close(fd);
+}
+
+static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
+{
+	struct endpoint *ep = arg;
+	int fd;
+
+	(void)what;
+	fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+			return;
+		/* The client keeps waiting, and so must the loop. */
+		log_msg(LOG_ERR, "cid %u: cannot accept a client yet: %s",
+			ep->cid, strerror(errno));
+		event_del(ep->accept_event);
+		event_add(ep->retry_event, &retry_delay);
+		return;
+	}
+
+	/* Maybe the old client just left, and the loop has not got to it. */
+	if (ep->client >= 0)
+		client_check(ep);
+	if (ep->client >= 0) {
+		log_msg(LOG_WARNING, "cid %u: refused pid %jd, '%s' serves pid %jd already",
+			ep->cid, (intmax_t)socket_pid(fd), ep->listener.path,
+			(intmax_t)ep->client_pid);
+		send_msg(fd, REFUSED, -1);
+		close(fd);
+		return;
+	}
+	client_add(ep, fd);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct endpoint *ep = arg;
+
+	(void)fd;
+	(void)what;
+	if (event_add(ep->accept_event, NULL))
+		event_add(ep->retry_event, &retry_delay);
+}
+
+/**
+ * server_start - serve the clients of one side of a link
+ * @ep: the side, with its listener open and its link created
+ * @base: the event loop
+ *
+ * Return: 0, or -1 after logging why; then server_stop() need not be called.
+ */
+int server_start(struct endpoint *ep, struct event_base *base)
+{
+	ep->accept_event = event_new(base, ep->listener.fd,
+				     EV_READ | EV_PERSIST, on_accept, ep);
+	ep->retry_event = event_new(base, -1, 0, on_retry, ep);
+	if (!ep->accept_event || !ep->retry_event ||
+	    event_add(ep->accept_event, NULL)) {
+		log_msg(LOG_ERR, "cid %u: cannot watch '%s': out of memory",
+			ep->cid, ep->listener.path);
+		server_stop(ep);
+		return -1;
+	}
+	return 0;
+}
+
+/**
+ * server_stop - serve one side of a link no more
+ * @ep: the side; need not be served
+ *
+ * The client loses its connection and nothing else: its guest stays attached.
+ */
+void server_stop(struct endpoint *ep)
+{
+	if (ep->client >= 0) {
+		event_free(ep->client_event);
+		close(ep->client);
+		ep->client_event = NULL;
+		ep->client = -1;
+	}
+	if (ep->retry_event)
+		event_free(ep->retry_event);
+	if (ep->accept_event)
+		event_free(ep->accept_event);
+	ep->retry_event = NULL;
+	ep->accept_event = NULL;
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Socket files: a vshmd that was killed leaves its own behind, and the next
+ * one replaces them. What is not a socket, or is somebody's, stays.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vshmd.h"
+
+#define BACKLOG		8
+
+static int unix_address(struct sockaddr_un *sun, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (len >= sizeof(sun->sun_path)) {
+		log_msg(LOG_ERR, "'%s' is too long for a socket: give a path of at most %zu bytes",
+			path, sizeof(sun->sun_path) - 1);
+		return -1;
+	}
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	memcpy(sun->sun_path, path, len);
+	return 0;
+}
+
+/*
+ * Find out whether anybody has a socket bound to the path, without becoming
+ * its client: a datagram socket cannot connect to a stream socket, but the
+ * error tells one that is alive (EPROTOTYPE) from one that is not.
+ *
+ * Return: 0 if nobody has, or an errno.
+ */
+static int probe(const struct sockaddr_un *sun)
+{
+	int fd, err = 0;
+
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	if (!connect(fd, (const struct sockaddr *)sun, sizeof(*sun)))
+		err = EADDRINUSE;
+	else if (errno == EPROTOTYPE)
+		err = EADDRINUSE;
+	else if (errno != ECONNREFUSED && errno != ENOENT)
+		err = errno;
+	close(fd);
+	return err;
+}
+
+/* Remove a socket file that nobody serves. */
+static int remove_stale(const struct sockaddr_un *sun, const char *path)
+{
+	struct stat st;
+	int err;
+
+	if (lstat(path, &st)) {
+		if (errno == ENOENT)
+			return 0;
+		log_msg(LOG_ERR, "'%s': %s: choose a path that this user can reach",
+			path, strerror(errno));
+		return -1;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		log_msg(LOG_ERR,
+			"'%s' exists and is not a socket: remove it or choose another path",
+			path);
+		return -1;
+	}
+	err = probe(sun);
+	if (err == EADDRINUSE) {
+		log_msg(LOG_ERR,
+			"'%s' is in use: stop the program that serves it or choose another path",
+			path);
+		return -1;
+	}
+	if (err) {
+		log_msg(LOG_ERR,
+			"'%s': cannot tell whether the socket is in use: %s; remove it or choose another path",
+			path, strerror(err));
+		return -1;
+	}
+	if (unlink(path) && errno != ENOENT) {
+		log_msg(LOG_ERR,
+			"'%s': cannot remove the stale socket: %s; remove it or choose another path",
+			path, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static int bind_mode(int fd, const struct sockaddr_un *sun, mode_t mode)
+{
+	mode_t old = umask(0777 & ~mode);
+	int ret = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+
+	umask(old);
+	return ret;
+}
+
+/**
+ * listener_open - create a socket file and listen there
+ * @l: the listener, with its paths
+ * @mode: permissions of the socket file
+ *
+ * Replaces a socket file that nobody serves.
+ *
+ * Return: 0, or -1 after logging why; then no file was created.
+ */
+int listener_open(struct listener *l, mode_t mode)
+{
+	struct sockaddr_un sun;
+	struct stat st;
+
+	if (unix_address(&sun, l->path) || remove_stale(&sun, l->path))
+		return -1;
+
+	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->fd < 0) {
+		log_msg(LOG_ERR, "'%s': cannot create a socket: %s", l->path,
+			strerror(errno));
+		return -1;
+	}
+	if (bind_mode(l->fd, &sun, mode)) {
+		log_msg(LOG_ERR,
+			"'%s': cannot create the socket file: %s; its directory must exist and be writable",
+			l->path, strerror(errno));
+		goto err_close;
+	}
+	if (lstat(l->path, &st) || listen(l->fd, BACKLOG)) {
+		log_msg(LOG_ERR, "'%s': cannot listen: %s", l->path,
+			strerror(errno));
+		goto err_unlink;
+	}
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return 0;
+
+err_unlink:
+	unlink(l->path);
+err_close:
+	close(l->fd);
+	l->fd = -1;
+	return -1;
+}
+
+/**
+ * listener_close - stop listening, and remove the socket file
+ * @l: the listener; need not be open
+ *
+ * A file that somebody else put in the place of ours stays.
+ */
+void listener_close(struct listener *l)
+{
+	struct stat st;
+
+	if (l->fd < 0)
+		return;
+	if (!lstat(l->abspath, &st) && st.st_dev == l->dev &&
+	    st.st_ino == l->ino)
+		unlink(l->abspath);
+	close(l->fd);
+	l->fd = -1;
+}
