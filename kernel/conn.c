@@ -90,11 +90,12 @@ static void vshm_conn_free_rcu(struct rcu_head *rcu)
 void vshm_conn_put(struct vshm_conn *conn)
 {
 	struct vshm_link *link = conn->link;
+	u32 i;
 
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
-	if (conn->rx.next.ring)
-		link->ops->free(link, &conn->rx.next);
+	for (i = 0; i < conn->rx.nr_next; i++)
+		link->ops->free(link, &conn->rx.next[i]);
 	link->ops->free(link, &conn->rx.mem);
 	vshm_table_put(vshm_sk(conn->sk));
 	atomic_dec(&link->nr_conns);

@@ -425,20 +425,20 @@ void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
 }
 
 /* Steps of 16: idle connections stay small, busy ones get large soon. */
-static u32 vshm_conn_next_order(struct vshm_conn *conn)
+static u32 vshm_conn_next_order(struct vshm_conn *conn, u32 order)
 {
 	u32 limit = ilog2(READ_ONCE(conn->sk->sk_rcvbuf));
 
 	limit = clamp_t(u32, limit, VSHM_RING_ORDER_MIN, VSHM_RING_ORDER_MAX);
-	return min(conn->rx.mem.order + 4, limit);
+	return min(order + 4, limit);
 }
 
 /**
  * vshm_conn_grow() - offer the peer a larger ring
  * @conn: connection whose ring the peer found full
  *
- * Does nothing when the ring is as large as SO_RCVBUF allows, when memory is
- * short, or when a larger ring is on offer already.
+ * Does nothing when the ring is as large as SO_RCVBUF allows, or when memory is
+ * short.
  * Context: process context, may sleep; no lock of a socket is held.
  */
 void vshm_conn_grow(struct vshm_conn *conn)
@@ -450,16 +450,17 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	u32 order;
 
 	mutex_lock(&vsk->rx_lock);
-	order = conn->rx.mem.order;
-	mem.order = vshm_conn_next_order(conn);
+	order = vshm_receiver_order(&conn->rx);
 	mutex_unlock(&vsk->rx_lock);
+	if (order >= VSHM_RING_ORDER_MAX)
+		return;
+	mem.order = vshm_conn_next_order(conn, order);
 	if (mem.order <= order || link->ops->alloc(link, &mem))
 		return;
 
 	mutex_lock(&vsk->rx_lock);
 	spin_lock_irq(&conn->event_lock);
-	if (conn->rx.mem.ring && !conn->rx.next.ring &&
-	    conn->rx.mem.order == order) {
+	if (conn->rx.mem.ring && vshm_receiver_order(&conn->rx) == order) {
 		vshm_receiver_announce(&conn->rx, &mem);
 		done = true;
 	}

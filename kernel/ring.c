@@ -110,21 +110,71 @@ int vshm_receiver_sync(struct vshm_receiver *r)
 	return 0;
 }
 
+/* The ring that the sender is told to use. */
+static struct vshm_ring_mem *vshm_receiver_last(struct vshm_receiver *r)
+{
+	return r->nr_next ? &r->next[r->nr_next - 1] : &r->mem;
+}
+
+/**
+ * vshm_receiver_order() - size of the largest ring that was announced
+ * @r: receiver
+ *
+ * Return: log2 of the size of its data area, or U32_MAX when no more rings can
+ * be announced.
+ */
+u32 vshm_receiver_order(struct vshm_receiver *r)
+{
+	if (r->nr_next == VSHM_RING_SUCCESSORS)
+		return U32_MAX;
+	return vshm_receiver_last(r)->order;
+}
+
 /**
  * vshm_receiver_announce() - offer a larger ring to the sender
- * @r: receiver without a next ring
- * @mem: memory of the ring, cleared
+ * @r: receiver
+ * @mem: memory of the ring, larger than vshm_receiver_order(), cleared
  *
  * Context: the caller owns @r. The sender is to be notified of space.
  */
 void vshm_receiver_announce(struct vshm_receiver *r,
 			    const struct vshm_ring_mem *mem)
 {
+	struct vshm_ring *last = vshm_receiver_last(r)->ring;
+
 	vshm_ring_init(mem, r->tail);
-	r->next = *mem;
-	WRITE_ONCE(r->mem.ring->next_order, mem->order);
+	r->next[r->nr_next++] = *mem;
+	WRITE_ONCE(last->next_order, mem->order);
 	/* pairs with the acquire of the sender who follows */
-	smp_store_release(&r->mem.ring->next, mem->offset);
+	smp_store_release(&last->next, mem->offset);
+}
+
+/**
+ * vshm_receiver_consume_chain() - vshm_receiver_consume() with several rings
+ * @r: receiver, its tail already moved
+ * @new: its tail
+ * @old: its tail before
+ *
+ * The sender may look at any of the rings. It moves to later ones only, so they
+ * are told first, and it never sees the tail go back.
+ * Context: the caller owns @r.
+ * Return: true when the sender asked to be notified.
+ */
+bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old)
+{
+	bool notify;
+	u32 i;
+
+	for (i = r->nr_next; i--;)
+		smp_store_release(&r->next[i].ring->tail, new);
+	smp_store_release(&r->mem.ring->tail, new);
+	smp_mb(); /* the sender's is in vshm_sender_arm() */
+	notify = vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new,
+				  old);
+	for (i = 0; i < r->nr_next; i++)
+		notify |= vshm_ring_passed(READ_ONCE(r->next[i].ring->
+						     space_event), new, old);
+	return notify;
 }
 
 /**
@@ -137,7 +187,7 @@ void vshm_receiver_announce(struct vshm_receiver *r,
  */
 bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old)
 {
-	if (!r->next.ring)
+	if (!r->nr_next)
 		return false;
 	/* pairs with the release in vshm_sender_move() */
 	if (!(smp_load_acquire(&r->mem.ring->sender_flags) & VSHM_RING_MOVED))
@@ -146,14 +196,15 @@ bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old)
 	if (READ_ONCE(r->mem.ring->head) != r->tail)
 		return false;
 	*old = r->mem;
-	r->mem = r->next;
+	r->mem = r->next[0];
 	r->mask = (1ULL << r->mem.order) - 1;
-	memset(&r->next, 0, sizeof(r->next));
+	r->nr_next--;
+	memmove(&r->next[0], &r->next[1], r->nr_next * sizeof(r->next[0]));
 	return true;
 }
 
 /**
- * vshm_receiver_queued() - bytes to be read, in this ring and the next
+ * vshm_receiver_queued() - bytes to be read, in all rings
  * @r: receiver
  *
  * Context: nobody moves @r to another ring meanwhile.
@@ -161,13 +212,17 @@ bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old)
  */
 u64 vshm_receiver_queued(const struct vshm_receiver *r)
 {
-	u64 tail = READ_ONCE(r->tail), head = READ_ONCE(r->mem.ring->head);
-	u64 max = r->mask + 1;
+	const struct vshm_ring_mem *mem = &r->mem;
+	u64 n, max;
+	u32 i;
 
-	if (r->next.ring &&
-	    smp_load_acquire(&r->mem.ring->sender_flags) & VSHM_RING_MOVED) {
-		head = READ_ONCE(r->next.ring->head);
-		max = 1ULL << r->next.order;
+	for (i = 0; i < r->nr_next; i++) {
+		if (!(smp_load_acquire(&mem->ring->sender_flags) &
+		      VSHM_RING_MOVED))
+			break;
+		mem = &r->next[i];
 	}
-	return head - tail < max ? head - tail : max;
+	max = 1ULL << mem->order;
+	n = READ_ONCE(mem->ring->head) - READ_ONCE(r->tail);
+	return n < max ? n : max;
 }

@@ -32,8 +32,11 @@
  * The store-buffering pairs in the middle make sure that an end which goes to
  * sleep is seen by the other, or sees its news.
  *
- * Succession: indices continue from a ring to the next one, so that head - tail
- * is what lies in both, and the sender needs no look at a ring that it left.
+ * Succession: a ring may announce the next one before the receiver has drained
+ * those before it, so a receiver has a chain of rings, of which the sender uses
+ * the last that it has seen. Indices continue from a ring to the next one, so
+ * that head - tail is what lies in all of them, and the sender needs no look at
+ * a ring that it left.
  *
  * This file and ring.c use nothing of the kernel but barriers and errnos.
  */
@@ -75,17 +78,22 @@ struct vshm_sender {
 	bool			force;
 };
 
+/* Rings that may succeed the first: each is larger than the one before. */
+#define VSHM_RING_SUCCESSORS	4
+
 /**
  * struct vshm_receiver - private view of the end that reads
  * @mem: the own ring that is being read
- * @next: the ring that will succeed it; next.ring is NULL when there is none
+ * @next: the rings that will succeed it
+ * @nr_next: how many there are
  * @mask: size of the data area - 1
  * @tail: bytes consumed
  * @head: bytes written, as far as known; lags behind the ring's
  */
 struct vshm_receiver {
 	struct vshm_ring_mem	mem;
-	struct vshm_ring_mem	next;
+	struct vshm_ring_mem	next[VSHM_RING_SUCCESSORS];
+	u32			nr_next;
 	u64			mask;
 	u64			tail;
 	u64			head;
@@ -98,6 +106,7 @@ void vshm_receiver_init(struct vshm_receiver *r,
 int vshm_sender_sync(struct vshm_sender *s);
 void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem);
 int vshm_receiver_sync(struct vshm_receiver *r);
+u32 vshm_receiver_order(struct vshm_receiver *r);
 void vshm_receiver_announce(struct vshm_receiver *r,
 			    const struct vshm_ring_mem *mem);
 bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old);
@@ -175,6 +184,8 @@ static inline void vshm_sender_arm(struct vshm_sender *s, u64 want)
 	smp_mb(); /* the receiver's is in vshm_receiver_consume() */
 }
 
+bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old);
+
 /**
  * vshm_receiver_consume() - give space back to the sender
  * @r: receiver
@@ -186,18 +197,13 @@ static inline void vshm_sender_arm(struct vshm_sender *s, u64 want)
 static inline bool vshm_receiver_consume(struct vshm_receiver *r, u64 n)
 {
 	u64 old = r->tail, new = old + n;
-	bool notify = false;
 
 	WRITE_ONCE(r->tail, new);
-	if (unlikely(r->next.ring))
-		smp_store_release(&r->next.ring->tail, new);
+	if (unlikely(r->nr_next))
+		return vshm_receiver_consume_chain(r, new, old);
 	smp_store_release(&r->mem.ring->tail, new);
 	smp_mb(); /* the sender's is in vshm_sender_arm() */
-	if (unlikely(r->next.ring))
-		notify = vshm_ring_passed(READ_ONCE(r->next.ring->space_event),
-					  new, old);
-	return vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new, old) ||
-	       notify;
+	return vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new, old);
 }
 
 /**
@@ -227,8 +233,8 @@ static inline u64 vshm_receiver_pending(const struct vshm_receiver *r)
 
 	if (n)
 		return n;
-	return READ_ONCE(r->mem.ring->sender_flags) & VSHM_RING_MOVED &&
-	       r->next.ring;
+	return r->nr_next &&
+	       READ_ONCE(r->mem.ring->sender_flags) & VSHM_RING_MOVED;
 }
 
 #endif /* _VSHM_RING_H */

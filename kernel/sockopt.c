@@ -45,9 +45,8 @@ static int vshm_timeout_option(struct vshm_sock *vsk, sockptr_t optval,
 	err = sock_copy_user_timeval(&tv, optval, optlen, old);
 	if (err)
 		return err;
-	if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= USEC_PER_SEC)
-		return -EDOM;
-	if (tv.tv_sec > MAX_SCHEDULE_TIMEOUT / HZ - 1)
+	if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= USEC_PER_SEC ||
+	    tv.tv_sec >= MAX_SCHEDULE_TIMEOUT / HZ - 1)
 		return -ERANGE;
 	vsk->connect_timeout = tv.tv_sec * HZ +
 			       DIV_ROUND_UP((unsigned long)tv.tv_usec,
@@ -65,7 +64,7 @@ static int vshm_timeout_option(struct vshm_sock *vsk, sockptr_t optval,
  * @optval: value
  * @optlen: bytes of it
  *
- * Return: 0, -ENOPROTOOPT, -EINVAL, -EFAULT, -EDOM or -ERANGE.
+ * Return: 0, -ENOPROTOOPT, -EINVAL, -EFAULT or -ERANGE.
  */
 int vshm_setsockopt(struct socket *sock, int level, int optname,
 		    sockptr_t optval, unsigned int optlen)

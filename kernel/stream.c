@@ -237,11 +237,15 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 /* Follow the sender to its next ring, and free the one that is left. */
 static bool vshm_recv_follow(struct vshm_conn *conn)
 {
+	struct vshm_receiver *r = &conn->rx;
 	struct vshm_ring_mem old;
 	bool moved;
 
 	spin_lock_irq(&conn->event_lock);
-	moved = vshm_receiver_move(&conn->rx, &old);
+	moved = vshm_receiver_move(r, &old);
+	/* whoever watches for edges asked on the old ring */
+	if (moved && READ_ONCE(vshm_sk(conn->sk)->polled))
+		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
 	spin_unlock_irq(&conn->event_lock);
 	if (moved)
 		conn->link->ops->free(conn->link, &old);
@@ -258,7 +262,7 @@ static s64 vshm_recv_avail(struct vshm_conn *conn)
 	do {
 		if (vshm_receiver_sync(r))
 			return -EPROTO;
-	} while (unlikely(r->head == r->tail && r->next.ring) &&
+	} while (unlikely(r->head == r->tail && r->nr_next) &&
 		 vshm_recv_follow(conn));
 	return r->head - r->tail;
 }
@@ -323,7 +327,7 @@ static bool vshm_peek_ends(const struct vshm_conn *conn,
 	const struct vshm_receiver *r = &conn->rx;
 
 	return rv->peek && rv->done &&
-	       (rv->done > r->mask || r->next.ring || !r->mem.ring);
+	       (rv->done > r->mask || r->nr_next || !r->mem.ring);
 }
 
 /*

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# KERNEL=version	builds for and boots that kernel; default: the newest one
+#			installed together with its headers
+# KDIR=directory	its headers, or a kernel tree that was built
+# V=1			shows what is done
+
+KERNEL ?= $(shell selftests/vm/kernel.sh)
+KDIR ?= /lib/modules/$(KERNEL)/build
+PREFIX ?= /usr/local
+VM := selftests/vm
+
+all: modules userspace
+
+modules: headers
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) W=1 modules
+
+modules_install: modules
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules_install
+
+headers:
+	@test -e $(KDIR)/Makefile || { \
+		echo "No kernel headers in $(KDIR): $(VM)/deps.sh build installs them" >&2; \
+		exit 1; }
+
+userspace:
+	@$(MAKE) --no-print-directory -C userspace/vshmd
+
+install: modules_install userspace
+	@$(MAKE) --no-print-directory -C userspace/vshmd PREFIX=$(PREFIX) install
+
+clean:
+	@rm -rf selftests/build
+	@$(MAKE) --no-print-directory -C userspace/vshmd clean
+	@if [ -e $(KDIR)/Makefile ]; then \
+		$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) clean; fi
+
+demo:
+	@$(VM)/demo.sh
+
+check:
+	@$(VM)/check.sh host loopback two-vm $(if $(BIG),big)
+
+check-host check-loopback check-two-vm check-big:
+	@$(VM)/check.sh $(@:check-%=%)
+
+bench:
+	@$(VM)/bench.sh
+
+help:
+	@echo 'make			modules and programs'
+	@echo 'make install		installs them: modules, vshmd'
+	@echo 'make clean		removes what was built'
+	@echo
+	@echo 'These boot VMs, and first install what they need and is missing:'
+	@echo 'make demo		a file both ways between two VMs; FILE=path'
+	@echo 'make demo DEMO=loopback	the same inside one VM'
+	@echo 'make check		all tests; TESTS=regex chooses, BIG=1 adds 1 GiB each way'
+	@echo 'make check-host		tests of vshmd, without a VM'
+	@echo 'make check-loopback	tests inside one VM'
+	@echo 'make check-two-vm	tests between two VMs'
+	@echo 'make check-big		1 GiB each way between two VMs'
+	@echo 'make bench		instruction counts beside other socket families'
+	@echo
+	@echo 'KERNEL=version or KDIR=directory chooses the kernel, ACCEL=kvm or tcg'
+	@echo 'how VMs run it, V=1 shows builds.'
+
+.PHONY: all modules modules_install headers userspace install clean demo help \
+	check check-host check-loopback check-two-vm check-big bench

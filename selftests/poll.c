@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What poll(), select() and epoll say in each state, and when they wake. */
+#include "vshm_pair.h"
+#include "vshm_proc.h"
+
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+#define ALL_EVENTS	(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI)
+
+/* What is asked for, and what always shows. */
+#define SHOWN		(ALL_EVENTS | EPOLLHUP | EPOLLERR)
+
+static unsigned int now(int fd)
+{
+	return vshm_poll(fd, ALL_EVENTS, 0) & SHOWN;
+}
+
+TEST(unconnected)
+{
+	int fd = vshm_socket(0);
+
+	/* HUP and OUT as in other families, or not; never IN nor ERR */
+	EXPECT_EQ(0U, now(fd) & (EPOLLIN | EPOLLERR | EPOLLPRI));
+	ASSERT_EQ(0, vshm_bind(fd, VSHM_CID_ANY, VSHM_PORT_ANY));
+	EXPECT_EQ(0U, now(fd) & (EPOLLIN | EPOLLERR | EPOLLPRI));
+	close(fd);
+}
+
+TEST(listening)
+{
+	int fd = vshm_listener(2);
+	int c, s;
+
+	EXPECT_EQ(0U, now(fd));
+	c = vshm_client(fd);
+	EXPECT_EQ((unsigned int)EPOLLIN, now(fd));
+	s = accept(fd, NULL, NULL);
+	EXPECT_EQ(0U, now(fd));
+	close(c);
+	close(s);
+	close(fd);
+}
+
+TEST(refused)
+{
+	int fd = vshm_socket(SOCK_NONBLOCK);
+
+	ASSERT_EQ(-1, vshm_connect(fd, VSHM_CID_LOCAL, vshm_unused_port()));
+	if (errno == EINPROGRESS) {
+		EXPECT_NE(0, vshm_poll(fd, POLLOUT, VSHM_WAIT_MS) & POLLERR);
+		EXPECT_EQ(ECONNREFUSED, vshm_so_error(fd));
+	}
+	/* asked for or returned: the error is gone */
+	EXPECT_EQ(0U, now(fd) & (EPOLLERR | EPOLLIN));
+	close(fd);
+}
+
+TEST_F(pair, connected)
+{
+	char buf[1];
+
+	EXPECT_EQ((unsigned int)EPOLLOUT, now(self->c));
+	EXPECT_EQ((unsigned int)EPOLLOUT, now(self->s));
+	ASSERT_EQ(2, send(self->c, "ab", 2, 0));
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLOUT), now(self->s));
+	EXPECT_EQ((unsigned int)EPOLLOUT, now(self->c));
+	ASSERT_EQ(1, recv(self->s, buf, 1, 0));
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLOUT), now(self->s));
+	ASSERT_EQ(1, recv(self->s, buf, 1, 0));
+	EXPECT_EQ((unsigned int)EPOLLOUT, now(self->s));
+}
+
+TEST_F(pair, full)
+{
+	ssize_t n = vshm_send_full(self->c, 0);
+
+	ASSERT_LT(0, n);
+	EXPECT_EQ(0U, now(self->c));
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLOUT), now(self->s));
+	ASSERT_EQ(0, vshm_recv_all(self->s, n, 4096, 0, 0));
+	EXPECT_EQ((unsigned int)EPOLLOUT, now(self->c));
+}
+
+TEST_F(pair, peer_writes_no_more)
+{
+	ASSERT_EQ(0, shutdown(self->c, SHUT_WR));
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLOUT | EPOLLRDHUP),
+		  now(self->s));
+	/* what it can still do is read */
+	EXPECT_EQ(0U, now(self->c) & (EPOLLIN | EPOLLRDHUP | EPOLLHUP));
+	ASSERT_EQ(1, send(self->s, "x", 1, 0));
+	EXPECT_EQ((unsigned int)EPOLLIN,
+		  now(self->c) & (EPOLLIN | EPOLLRDHUP | EPOLLHUP));
+}
+
+TEST_F(pair, both_write_no_more)
+{
+	unsigned int want = EPOLLIN | EPOLLRDHUP | EPOLLHUP;
+
+	ASSERT_EQ(0, shutdown(self->c, SHUT_WR));
+	ASSERT_EQ(0, shutdown(self->s, SHUT_WR));
+	EXPECT_EQ(want, now(self->s) & ~EPOLLOUT);
+	EXPECT_EQ(want, now(self->c) & ~EPOLLOUT);
+}
+
+TEST_F(pair, peer_closed)
+{
+	close(self->c);
+	self->c = -1;
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLRDHUP | EPOLLHUP),
+		  now(self->s) & ~EPOLLOUT);
+}
+
+TEST_F(pair, reset)
+{
+	ASSERT_EQ(1, send(self->s, "x", 1, 0));
+	close(self->c);
+	self->c = -1;
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR),
+		  now(self->s) & ~EPOLLOUT);
+	EXPECT_EQ(ECONNRESET, vshm_so_error(self->s));
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLRDHUP | EPOLLHUP),
+		  now(self->s) & ~EPOLLOUT);
+}
+
+TEST_F(pair, select)
+{
+	struct timeval tv = { 0 };
+	fd_set rd, wr;
+	int max = (self->c > self->s ? self->c : self->s) + 1;
+
+	ASSERT_EQ(1, send(self->c, "x", 1, 0));
+	FD_ZERO(&rd);
+	FD_ZERO(&wr);
+	FD_SET(self->c, &rd);
+	FD_SET(self->s, &rd);
+	FD_SET(self->c, &wr);
+	EXPECT_EQ(2, select(max, &rd, &wr, NULL, &tv));
+	EXPECT_TRUE(FD_ISSET(self->s, &rd));
+	EXPECT_FALSE(FD_ISSET(self->c, &rd));
+	EXPECT_TRUE(FD_ISSET(self->c, &wr));
+}
+
+TEST_F(pair, low_water_mark)
+{
+	char buf[100] = "";
+	int mark = 100;
+
+	ASSERT_EQ(0, setsockopt(self->s, SOL_SOCKET, SO_RCVLOWAT, &mark,
+				sizeof(mark)));
+	ASSERT_EQ(99, send(self->c, buf, 99, 0));
+	EXPECT_EQ(0U, now(self->s) & EPOLLIN);
+	ASSERT_EQ(1, send(self->c, buf, 1, 0));
+	EXPECT_EQ((unsigned int)EPOLLIN, now(self->s) & EPOLLIN);
+	EXPECT_EQ(100, recv(self->s, buf, sizeof(buf), 0));
+	EXPECT_EQ(0U, now(self->s) & EPOLLIN);
+}
+
+/* A call that waits in poll() until something happens. */
+static long call_poll(struct vshm_call *call)
+{
+	return vshm_poll(call->fd, call->flags, VSHM_WAIT_MS);
+}
+
+FIXTURE(wait) {
+	int fd[2];
+	struct vshm_call call;
+};
+
+enum wake_by { BY_DATA, BY_SPACE, BY_SHUT_WR, BY_CLOSE, BY_RESET };
+
+FIXTURE_VARIANT(wait) {
+	enum wake_by by;
+	int events;
+	int want;
+};
+
+#define WAKE(name, ...) FIXTURE_VARIANT_ADD(wait, by_##name) { __VA_ARGS__ }
+
+WAKE(data, BY_DATA, POLLIN, POLLIN);
+WAKE(space, BY_SPACE, POLLOUT, POLLOUT);
+WAKE(shut_wr, BY_SHUT_WR, POLLIN, POLLIN);
+WAKE(shut_wr_rdhup, BY_SHUT_WR, POLLRDHUP, POLLRDHUP);
+WAKE(close_rdhup, BY_CLOSE, POLLRDHUP, POLLRDHUP | POLLHUP);
+WAKE(close_hup, BY_CLOSE, 0, POLLHUP);
+WAKE(reset, BY_RESET, 0, POLLERR | POLLHUP);
+
+FIXTURE_SETUP(wait)
+{
+	ASSERT_EQ(0, vshm_pair_open(self->fd));
+	self->call = (struct vshm_call) {
+		.fn = call_poll,
+		.fd = self->fd[0],
+		.flags = variant->events,
+	};
+}
+
+FIXTURE_TEARDOWN(wait)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+TEST_F(wait, poll)
+{
+	ssize_t full = 0;
+
+	if (variant->by == BY_SPACE)
+		full = vshm_send_full(self->fd[0], 0);
+	if (variant->by == BY_RESET) {
+		ASSERT_EQ(1, send(self->fd[0], "x", 1, 0));
+	}
+	ASSERT_LE(0, full);
+	ASSERT_EQ(0, vshm_call_start(&self->call));
+	EXPECT_TRUE(vshm_call_blocks(&self->call));
+	switch (variant->by) {
+	case BY_DATA:
+		EXPECT_EQ(1, send(self->fd[1], "x", 1, 0));
+		break;
+	case BY_SPACE:
+		EXPECT_EQ(0, vshm_recv_all(self->fd[1], full, 65536, 0, 0));
+		break;
+	case BY_SHUT_WR:
+		EXPECT_EQ(0, shutdown(self->fd[1], SHUT_WR));
+		break;
+	case BY_CLOSE:
+	case BY_RESET:
+		close(self->fd[1]);
+		self->fd[1] = -1;
+		break;
+	}
+	EXPECT_EQ(variant->want, vshm_call_end(&self->call));
+}
+
+/* Two waiters for different things, each woken by its own. */
+TEST_F(pair, reader_and_writer_wait)
+{
+	struct vshm_call in = { .fn = call_poll, .flags = POLLIN };
+	struct vshm_call out = { .fn = call_poll, .flags = POLLOUT };
+	ssize_t full = vshm_send_full(self->c, 0);
+
+	ASSERT_LT(0, full);
+	in.fd = self->c;
+	out.fd = self->c;
+	ASSERT_EQ(0, vshm_call_start(&in));
+	ASSERT_EQ(0, vshm_call_start(&out));
+	EXPECT_TRUE(vshm_call_blocks(&in));
+	EXPECT_TRUE(vshm_call_blocks(&out));
+	EXPECT_EQ(0, vshm_recv_all(self->s, full, 65536, 0, 0));
+	EXPECT_EQ(POLLOUT, vshm_call_end(&out));
+	EXPECT_FALSE(vshm_call_done(&in));
+	EXPECT_EQ(1, send(self->s, "x", 1, 0));
+	EXPECT_EQ(POLLIN, vshm_call_end(&in));
+}
+
+/* epoll over one socket of a pair. */
+FIXTURE(epoll) {
+	int c;
+	int s;
+	int ep;
+};
+
+FIXTURE_SETUP(epoll)
+{
+	int fd[2];
+
+	ASSERT_EQ(0, vshm_pair_open(fd));
+	self->c = fd[0];
+	self->s = fd[1];
+	self->ep = epoll_create1(0);
+	ASSERT_LE(0, self->ep);
+}
+
+FIXTURE_TEARDOWN(epoll)
+{
+	close(self->ep);
+	close(self->c);
+	close(self->s);
+}
+
+static int watch(int ep, int fd, unsigned int events)
+{
+	struct epoll_event ev = { .events = events, .data.fd = fd };
+
+	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+}
+
+/* The events of the one that is ready, or 0. */
+static unsigned int next_event(int ep, int ms)
+{
+	struct epoll_event ev;
+
+	return epoll_wait(ep, &ev, 1, ms) == 1 ? ev.events : 0;
+}
+
+TEST_F(epoll, level)
+{
+	char b;
+
+	ASSERT_EQ(0, watch(self->ep, self->s, EPOLLIN | EPOLLRDHUP));
+	EXPECT_EQ(0U, next_event(self->ep, 0));
+	ASSERT_EQ(2, send(self->c, "ab", 2, 0));
+	EXPECT_EQ((unsigned int)EPOLLIN, next_event(self->ep, VSHM_WAIT_MS));
+	EXPECT_EQ((unsigned int)EPOLLIN, next_event(self->ep, 0));
+	ASSERT_EQ(1, recv(self->s, &b, 1, 0));
+	EXPECT_EQ((unsigned int)EPOLLIN, next_event(self->ep, 0));
+	ASSERT_EQ(1, recv(self->s, &b, 1, 0));
+	EXPECT_EQ(0U, next_event(self->ep, 0));
+	ASSERT_EQ(0, shutdown(self->c, SHUT_WR));
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLRDHUP),
+		  next_event(self->ep, VSHM_WAIT_MS));
+}
+
+TEST_F(epoll, edge_in)
+{
+	char b;
+
+	ASSERT_EQ(0, watch(self->ep, self->s, EPOLLIN | EPOLLET));
+	for (int i = 0; i < 20; i++) {
+		/* each arrival is news, although the last was not read up */
+		ASSERT_EQ(2, send(self->c, "ab", 2, 0));
+		EXPECT_EQ((unsigned int)EPOLLIN,
+			  next_event(self->ep, VSHM_WAIT_MS));
+		EXPECT_EQ(0U, next_event(self->ep, 0));
+		ASSERT_EQ(1, recv(self->s, &b, 1, 0));
+		EXPECT_EQ(0U, next_event(self->ep, 0));
+	}
+}
+
+/* Read up to EAGAIN, and the next byte must wake again. */
+TEST_F(epoll, edge_in_drained)
+{
+	char buf[16];
+
+	ASSERT_EQ(0, watch(self->ep, self->s, EPOLLIN | EPOLLET));
+	for (int i = 0; i < 20; i++) {
+		ASSERT_EQ(2, send(self->c, "ab", 2, 0));
+		EXPECT_EQ((unsigned int)EPOLLIN,
+			  next_event(self->ep, VSHM_WAIT_MS));
+		EXPECT_EQ(2, recv(self->s, buf, sizeof(buf), MSG_DONTWAIT));
+		EXPECT_EQ(-1, recv(self->s, buf, sizeof(buf), MSG_DONTWAIT));
+	}
+}
+
+/*
+ * A burst may make the queue larger; what comes after it must still wake, in
+ * either mode. Bursts of any size, each read up before the next.
+ */
+static void bursts(struct __test_metadata *_metadata, int ep, int c, int s)
+{
+	static char buf[200000];
+	ssize_t n, r, got;
+
+	for (int len = 1; len < (int)sizeof(buf); len = len * 5 / 2 + 1) {
+		n = send(c, buf, len, MSG_DONTWAIT);
+		ASSERT_LT(0, n);
+		for (got = 0; got < n; got += r) {
+			ASSERT_EQ((unsigned int)EPOLLIN,
+				  next_event(ep, VSHM_WAIT_MS)) {
+				TH_LOG("not told of %zd bytes", n - got);
+			}
+			do {
+				r = recv(s, buf, sizeof(buf), MSG_DONTWAIT);
+				got += r > 0 ? r : 0;
+			} while (r > 0);
+			ASSERT_EQ(EAGAIN, errno);
+			r = 0;
+		}
+		EXPECT_EQ(0U, next_event(ep, 0));
+	}
+}
+
+TEST_F(epoll, level_bursts)
+{
+	ASSERT_EQ(0, watch(self->ep, self->s, EPOLLIN));
+	bursts(_metadata, self->ep, self->c, self->s);
+}
+
+TEST_F(epoll, edge_bursts)
+{
+	ASSERT_EQ(0, watch(self->ep, self->s, EPOLLIN | EPOLLET));
+	bursts(_metadata, self->ep, self->c, self->s);
+}
+
+/* The same for a sender that waits for space. */
+TEST_F(epoll, level_refill)
+{
+	ssize_t full;
+
+	ASSERT_EQ(0, watch(self->ep, self->c, EPOLLOUT));
+	for (int i = 0; i < 5; i++) {
+		EXPECT_EQ((unsigned int)EPOLLOUT,
+			  next_event(self->ep, VSHM_WAIT_MS));
+		full = vshm_send_full(self->c, 0);
+		ASSERT_LT(0, full);
+		EXPECT_EQ(0U, next_event(self->ep, 0));
+		ASSERT_EQ(0, vshm_recv_all(self->s, full, 1000, 0, 0));
+	}
+}
+
+TEST_F(epoll, edge_out)
+{
+	ssize_t full;
+
+	ASSERT_EQ(0, watch(self->ep, self->c, EPOLLOUT | EPOLLET));
+	EXPECT_EQ((unsigned int)EPOLLOUT, next_event(self->ep, 0));
+	EXPECT_EQ(0U, next_event(self->ep, 0));
+	for (int i = 0; i < 5; i++) {
+		full = vshm_send_full(self->c, 0);
+		ASSERT_LT(0, full);
+		next_event(self->ep, 0);
+		EXPECT_EQ(0U, next_event(self->ep, 0));
+		ASSERT_EQ(0, vshm_recv_all(self->s, full, 65536, 0, 0));
+		EXPECT_EQ((unsigned int)EPOLLOUT,
+			  next_event(self->ep, VSHM_WAIT_MS));
+	}
+}
+
+TEST_F(epoll, edge_rdhup)
+{
+	ASSERT_EQ(0, watch(self->ep, self->s,
+			   EPOLLIN | EPOLLRDHUP | EPOLLET));
+	ASSERT_EQ(1, send(self->c, "x", 1, 0));
+	EXPECT_EQ((unsigned int)EPOLLIN, next_event(self->ep, VSHM_WAIT_MS));
+	ASSERT_EQ(0, shutdown(self->c, SHUT_WR));
+	EXPECT_EQ((unsigned int)(EPOLLIN | EPOLLRDHUP),
+		  next_event(self->ep, VSHM_WAIT_MS));
+	close(self->c);
+	self->c = -1;
+	EXPECT_NE(0U, next_event(self->ep, VSHM_WAIT_MS) & EPOLLHUP);
+}
+
+TEST_F(epoll, oneshot)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLONESHOT };
+	char b;
+
+	ASSERT_EQ(0, watch(self->ep, self->s, EPOLLIN | EPOLLONESHOT));
+	ASSERT_EQ(2, send(self->c, "ab", 2, 0));
+	EXPECT_EQ((unsigned int)EPOLLIN, next_event(self->ep, VSHM_WAIT_MS));
+	ASSERT_EQ(1, recv(self->s, &b, 1, 0));
+	EXPECT_EQ(0U, next_event(self->ep, 0));
+	ASSERT_EQ(0, epoll_ctl(self->ep, EPOLL_CTL_MOD, self->s, &ev));
+	EXPECT_EQ((unsigned int)EPOLLIN, next_event(self->ep, VSHM_WAIT_MS));
+}
+
+TEST(edge_of_listener)
+{
+	int fd = vshm_listener(4);
+	int ep = epoll_create1(0);
+	int c[3];
+
+	ASSERT_EQ(0, watch(ep, fd, EPOLLIN | EPOLLET));
+	EXPECT_EQ(0U, next_event(ep, 0));
+	for (int i = 0; i < 3; i++) {
+		c[i] = vshm_client(fd);
+		EXPECT_EQ((unsigned int)EPOLLIN, next_event(ep, VSHM_WAIT_MS));
+		EXPECT_EQ(0U, next_event(ep, 0));
+	}
+	for (int i = 0; i < 3; i++)
+		close(c[i]);
+	close(ep);
+	close(fd);
+}
+
+/* The table says what a socket was last told. */
+TEST_F(pair, event_in_table)
+{
+	struct vshm_call call = {
+		.fn = call_poll, .fd = self->s, .flags = POLLIN,
+	};
+
+	VSHM_NEEDS_TABLE();
+	ASSERT_EQ(0, vshm_call_start(&call));
+	EXPECT_TRUE(vshm_call_blocks(&call));
+	ASSERT_EQ(1, send(self->c, "x", 1, 0));
+	EXPECT_EQ(POLLIN, vshm_call_end(&call));
+	EXPECT_NE(0U, vshm_proc_num(self->s, "l.event") & EPOLLIN);
+}
+
+TEST_HARNESS_MAIN

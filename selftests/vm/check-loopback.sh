@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# One VM: every test program over CID 1, then what unloading leaves behind.
+
+# A program that hangs is ended before the VM as a whole is.
+PROGRAM_TIMEOUT=120
+
+loopback_vm()
+{
+	VM_APPEND=slab_nomerge vm_boot A "$RUN/tests.cpio"
+	vm_ready A
+	vm A load
+}
+
+# run_program NAME: reports what a test program says
+run_program()
+{
+	local status=0
+
+	vm_alive A || loopback_vm
+	vm -t $((PROGRAM_TIMEOUT + 20)) A "cd /vshm/selftests
+		timeout -k 5 $PROGRAM_TIMEOUT ./$1" >"$RUN/out" 2>&1 || status=$?
+	tap "$1" "$status" "$RUN/out"
+}
+
+leave_nothing()
+{
+	vm A "unload
+	nothing() { ! grep vshm /proc/slabinfo /proc/vmallocinfo /proc/modules; }
+	eventually 5 nothing"
+}
+
+# Load, use and unload again and again: free memory may not shrink by more than
+# its noise.
+give_memory_back()
+{
+	vm -t 300 A '
+	cycle()
+	{
+		load
+		background server vshm_stress server --port 6000
+		eventually 5 has_sockets 1 l.port 6000
+		vshm_stress client --cid 1 --port 6000 --parallel 20
+		signal server TERM
+		join server 5
+		unload
+	}
+	free()
+	{
+		echo 3 >/proc/sys/vm/drop_caches
+		sleep 0.5
+		awk "/^MemFree/ { print \$2 }" /proc/meminfo
+	}
+	for i in 1 2 3; do cycle; done
+	before=$(free)
+	for i in 1 2 3 4 5 6 7 8 9 10; do cycle; done
+	lost=$((before - $(free)))
+	echo "10 cycles took $lost kB"
+	[ $lost -lt 512 ]'
+}
+
+# check_loopback PROGRAM...
+check_loopback()
+{
+	local chosen=() program
+
+	for program in "$@" unload; do
+		! selected "$program" || chosen+=("$program")
+	done
+	[ ${#chosen[@]} -gt 0 ] || return 0
+
+	loopback_vm
+	for program in "${chosen[@]}"; do
+		if [ "$program" != unload ]; then
+			run_program "$program"
+		else
+			attempt "unload: nothing is left" leave_nothing
+			attempt "unload: memory comes back" give_memory_back
+		fi
+	done
+	quiet_kernel A loopback
+	vm_kill A
+}

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make check: builds everything and runs the tests.
+#
+# check.sh PHASE...
+#   host		vshmd, on this machine
+#   loopback	every program of selftests/, in one VM; load and unload
+#   two-vm	selftests/two_vm/, between two VMs
+#   big		1 GiB each way at once between two VMs
+#
+# TESTS=REGEX runs only the programs and functions whose name it matches.
+
+# shellcheck source=selftests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/vm/report.sh
+. "$VM_DIR/report.sh"
+
+prepare build vm check
+quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" INSTALL_PATH="$RUN/selftests" install
+mapfile -t programs < <("$VM_DIR/kselftest.sh" -s emit_tests | cut -d: -f2)
+
+# shellcheck source=selftests/vm/initramfs.sh
+. "$VM_DIR/initramfs.sh"
+# shellcheck source=selftests/vm/vm.sh
+. "$VM_DIR/vm.sh"
+# shellcheck source=selftests/vm/link.sh
+. "$VM_DIR/link.sh"
+# shellcheck source=selftests/vm/check-loopback.sh
+. "$VM_DIR/check-loopback.sh"
+# shellcheck source=selftests/vm/check-two-vm.sh
+. "$VM_DIR/check-two-vm.sh"
+
+check_host()
+{
+	local status=0
+
+	selected vshmd || return 0
+	timeout 300 python3 "$TOP/selftests/vshmd/test_vshmd.py" \
+		"$TOP/userspace/vshmd/vshmd" >"$RUN/out" 2>&1 </dev/null || status=$?
+	tap vshmd "$status" "$RUN/out"
+}
+
+pack tests vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
+	vshm/selftests="$RUN/selftests"
+say "VMs run Linux $KERNEL, accelerated by $ACCEL"
+for phase in "$@"; do
+	say "== $phase"
+	case $phase in
+	host)		check_host ;;
+	loopback)	check_loopback "${programs[@]}" ;;
+	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,failure}.sh ;;
+	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;
+	*)		die "no phase $phase" ;;
+	esac
+done
+say "== done"
+summary

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# deps.sh GROUP...: installs what the named groups of the table below need and
+# the machine lacks. Says what before it asks for root.
+
+set -eu -o pipefail
+
+VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+groups=" $* "
+packages=()
+
+# Image and headers are in step when they come from one run of the package
+# manager, so both are asked for. Sources are packaged by release, 6.1 for
+# 6.1.0-56-amd64; without a kernel yet, the distribution's default is right.
+if kernel=$("$VM_DIR/kernel.sh"); then
+	release=-$(cut -d. -f1,2 <<<"$kernel")
+else
+	release=
+	packages+=(linux-image-amd64 linux-headers-amd64)
+fi
+
+# group, what must be there (a command, or a file when it has a slash), and the
+# package that brings it
+table()
+{
+	cat <<-END
+	build	gcc			gcc
+	build	make			make
+	build	pkg-config		pkg-config
+	build	/usr/include/stdio.h	libc6-dev
+	build	/usr/include/event2/event.h	libevent-dev
+	vm	qemu-system-x86_64	qemu-system-x86
+	vm	socat			socat
+	vm	cpio			cpio
+	vm	xz			xz-utils
+	vm	depmod			kmod
+	vm	busybox			busybox-static
+	check	python3			python3
+	check	rsync			rsync
+	check	/usr/src/linux-source$release.tar.xz	linux-source$release
+	END
+}
+
+missing()
+{
+	case $1 in
+	*/*)	[ ! -e "$1" ] ;;
+	# the dynamically linked one is of no use to a guest
+	busybox) ! busybox true 2>/dev/null || ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
+	*)	! command -v "$1" >/dev/null ;;
+	esac
+}
+
+while read -r group what package; do
+	if [[ $groups == *" $group "* ]] && missing "$what"; then
+		packages+=("$package")
+	fi
+done < <(table)
+
+[ ${#packages[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+	echo "deps.sh: please install (Debian's names): ${packages[*]}" >&2
+	exit 1
+fi
+
+# No boot loader reads the initrd of a kernel that only VMs boot, and CI has no
+# time for one.
+[ -z "${CI:-}" ] || export INITRD=No
+export DEBIAN_FRONTEND=noninteractive
+
+if [ "$(id -u)" = 0 ]; then
+	root=()
+	echo "Installing: ${packages[*]}"
+else
+	root=(sudo "--preserve-env=DEBIAN_FRONTEND,INITRD")
+	echo "Root is needed to install: ${packages[*]}"
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { "${root[@]}" apt-get update &&
+       "${root[@]}" apt-get install -y --no-install-recommends "${packages[@]}"
+     } >"$log" 2>&1 </dev/null; then
+	tail -n 30 "$log" >&2
+	exit 1
+fi
