@@ -397,12 +397,12 @@ static long read_table(struct vshm_call *call)
 	struct vshm_table t;
 	long n = 0;
 
-	while (!__atomic_load_n((bool *)call->buf, __ATOMIC_ACQUIRE)) {
+	do {
 		if (vshm_table_load(&t))
 			return -1;
 		vshm_table_free(&t);
 		n++;
-	}
+	} while (!__atomic_load_n((bool *)call->buf, __ATOMIC_ACQUIRE));
 	return n;
 }
 

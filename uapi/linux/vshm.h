@@ -9,6 +9,7 @@
 #ifndef _UAPI_LINUX_VSHM_H
 #define _UAPI_LINUX_VSHM_H
 
+#include <linux/ioctl.h>
 #include <linux/socket.h>
 #include <linux/types.h>
 
@@ -129,5 +130,56 @@ enum vshm_option {
 	VSHM_OPT_SNDBUF		= 1 << 7,
 	VSHM_OPT_BUSY_POLL	= 1 << 8,
 };
+
+/*
+ * /dev/vshm, on a host: each open file attaches one end of a link to the
+ * opener's network namespace. It takes CAP_NET_ADMIN there.
+ */
+
+/**
+ * struct vshm_attach - one end of a link whose memory is a memfd
+ * @size: bytes in this structure, sizeof(struct vshm_attach)
+ * @flags: must be 0
+ * @memory_fd: memfd with a formatted region, sealed against shrinking
+ * @in_fd: eventfd that the peer signals
+ * @out_fd: eventfd that signals the peer
+ * @cid: own CID, one of the two in the region's header
+ * @peer_cid: the other one
+ * @max_connections: limit of connections, 0 for that of the format
+ *
+ * The file descriptors can be closed afterwards. Closing the file that the
+ * ioctl was made on detaches the link.
+ */
+struct vshm_attach {
+	__u32	size;
+	__u32	flags;
+	__s32	memory_fd;
+	__s32	in_fd;
+	__s32	out_fd;
+	__u32	cid;
+	__u32	peer_cid;
+	__u32	max_connections;
+};
+
+/**
+ * struct vshm_policy - may one guest connect to another through this host?
+ * @size: bytes in this structure, sizeof(struct vshm_policy)
+ * @src_cid: who connects
+ * @dst_cid: to whom; VSHM_CID_ANY in either stands for every guest
+ * @allow: 1 to allow, 0 to deny, which is the default
+ *
+ * A pair that names a CID goes before one that has VSHM_CID_ANY, and @src_cid
+ * before @dst_cid. Policy belongs to the network namespace and outlives the
+ * file; established connections are not touched.
+ */
+struct vshm_policy {
+	__u32	size;
+	__u32	src_cid;
+	__u32	dst_cid;
+	__u32	allow;
+};
+
+#define VSHM_IOC_ATTACH		_IOW(0xb5, 0x01, struct vshm_attach)
+#define VSHM_IOC_POLICY		_IOW(0xb5, 0x02, struct vshm_policy)
 
 #endif /* _UAPI_LINUX_VSHM_H */
