@@ -41,6 +41,8 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	sk->sk_type = type;
 	sk->sk_sndbuf = VSHM_BUFFER_DEFAULT;
 	sk->sk_rcvbuf = VSHM_BUFFER_DEFAULT;
+	sk->sk_write_space = vshm_write_space;
+	sk->sk_state_change = vshm_state_change;
 
 	vsk = vshm_sk(sk);
 	vsk->local.cid = VSHM_CID_ANY;
@@ -305,16 +307,20 @@ static int vshm_getname(struct socket *sock, struct sockaddr *addr, int peer)
 	return len;
 }
 
-static int vshm_shutdown(struct socket *sock, int how)
+/**
+ * vshm_sock_half_close() - close directions from this side
+ * @vsk: socket
+ * @mask: RCV_SHUTDOWN, SEND_SHUTDOWN or both
+ *
+ * Context: process context, no lock of the socket held.
+ * Return: 0 or -ENOTCONN.
+ */
+int vshm_sock_half_close(struct vshm_sock *vsk, int mask)
 {
-	struct sock *sk = sock->sk;
-	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_conn *conn = NULL;
-	int mask = how + 1;	/* SHUT_RD, WR, RDWR to RCV_, SEND_SHUTDOWN */
+	struct sock *sk = &vsk->sk;
 	int err = 0;
 
-	if (how < SHUT_RD || how > SHUT_RDWR)
-		return -EINVAL;
 	lock_sock(sk);
 	switch (vsk->state) {
 	case VSHM_CONNECTED:
@@ -358,6 +364,14 @@ static int vshm_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 		return -ENOIOCTLCMD;
 	}
 	return put_user((int)n, (int __user *)arg);
+}
+
+static int vshm_shutdown(struct socket *sock, int how)
+{
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	/* SHUT_RD, WR, RDWR become RCV_SHUTDOWN, SEND_SHUTDOWN, both */
+	return vshm_sock_half_close(vshm_sk(sock->sk), how + 1);
 }
 
 const struct proto_ops vshm_stream_ops = {

@@ -53,7 +53,7 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 	xa_lock(&link->slots);
 	conn->gen = link->next_gen++;
 	err = __xa_alloc(&link->slots, &conn->slot, conn,
-			 XA_LIMIT(1, link->ops->max_slots - 1), GFP_KERNEL);
+			 XA_LIMIT(1, link->max_slots - 1), GFP_KERNEL);
 	/* looked at last: the allocation may have dropped the lock */
 	if (!err && !link->up) {
 		__xa_erase(&link->slots, conn->slot);
@@ -202,7 +202,9 @@ void vshm_conn_post(struct vshm_conn *conn, enum vshm_op op)
  */
 void vshm_conn_reset(struct vshm_conn *conn, int reason)
 {
-	WRITE_ONCE(conn->reason, reason);
+	/* the first reason counts */
+	if (!test_bit(VSHM_OP_RESET, &conn->posts))
+		WRITE_ONCE(conn->reason, reason);
 	vshm_conn_post(conn, VSHM_OP_RESET);
 }
 

@@ -159,13 +159,51 @@ static int vshm_record_ring(struct vshm_link *link,
 	return link->ops->peer_ring(link, mem);
 }
 
+/**
+ * vshm_record_accept() - connect a new socket to the sender of a request
+ * @link: link that it came through
+ * @vsk: socket that nobody else knows of; its caller closes it on failure
+ * @rec: the request
+ * @mem: the ring that it offers, checked
+ *
+ * The response is prepared, but not sent.
+ * Return: 0, or an errno for the refusal.
+ */
+int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
+		       const struct vshm_record *rec,
+		       const struct vshm_ring_mem *mem)
+{
+	struct vshm_conn *conn;
+	int err;
+
+	vsk->local.cid = rec->dst_cid;
+	vsk->local.port = rec->dst_port;
+	vsk->remote.cid = rec->src_cid;
+	vsk->remote.port = rec->src_port;
+	vshm_record_remote(vsk, rec);
+
+	err = vshm_table_connect(vsk);
+	if (err)
+		return err;
+	conn = vshm_conn_alloc(link, &vsk->sk);
+	if (IS_ERR(conn)) {
+		vshm_table_disconnect(vsk);
+		return PTR_ERR(conn);
+	}
+	vshm_sender_init(&conn->tx, mem);
+	vshm_record_adopt(conn, rec);
+	vshm_conn_attach(vsk, conn);
+	vshm_set_state(vsk, VSHM_CONNECTED);
+	vshm_record_hello(conn, VSHM_OP_RESPONSE);
+	return 0;
+}
+
 /* A connected socket for the connection queue of a listener. */
 static struct sock *vshm_record_child(struct vshm_link *link, struct sock *sk,
 				      const struct vshm_record *rec,
 				      const struct vshm_ring_mem *mem)
 {
 	struct vshm_sock *listener = vshm_sk(sk), *vsk;
-	struct vshm_conn *conn;
 	struct sock *child;
 	int err;
 
@@ -187,39 +225,13 @@ static struct sock *vshm_record_child(struct vshm_link *link, struct sock *sk,
 	vsk->connect_timeout = listener->connect_timeout;
 	vsk->local.protocol = listener->local.protocol;
 	vsk->local.nonblock = vshm_nonblock(sk);
-	vsk->local.cid = rec->dst_cid;
-	vsk->local.port = rec->dst_port;
-	vsk->remote.cid = rec->src_cid;
-	vsk->remote.port = rec->src_port;
-	vshm_record_remote(vsk, rec);
 
-	conn = vshm_conn_alloc(link, child);
-	if (IS_ERR(conn)) {
-		err = PTR_ERR(conn);
-		goto err_child;
+	err = vshm_record_accept(link, vsk, rec, mem);
+	if (err) {
+		vshm_sock_close(vsk);
+		return ERR_PTR(err);
 	}
-	vshm_sender_init(&conn->tx, mem);
-	vshm_record_adopt(conn, rec);
-	vshm_conn_attach(vsk, conn);
-	err = vshm_table_connect(vsk);
-	if (err)
-		goto err_conn;
-	vshm_set_state(vsk, VSHM_CONNECTED);
-	vshm_record_hello(conn, VSHM_OP_RESPONSE);
 	return child;
-
-err_conn:
-	lock_sock(child);
-	vshm_conn_detach(vsk);
-	release_sock(child);
-	/* the refusal is our last word, and the peer has nothing to answer */
-	set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
-	set_bit(VSHM_CONN_RESET_GOT, &conn->flags);
-	vshm_conn_finish(conn);
-err_child:
-	vshm_set_state(vsk, VSHM_TERMINATED);
-	vshm_table_put(vsk);
-	return ERR_PTR(err);
 }
 
 /* Take a place in the connection queue, so that it cannot overflow. */
@@ -235,6 +247,16 @@ static bool vshm_listener_reserve(struct sock *sk)
 	return ok;
 }
 
+/* May a request that comes through this link have that source? */
+static bool vshm_record_from(const struct vshm_link *link, u32 cid)
+{
+	if (vshm_link_is_loopback(link) || cid == link->peer_cid)
+		return true;
+	/* a host forwards for others */
+	return link->peer_cid == VSHM_CID_HOST && cid != link->local_cid &&
+	       cid >= VSHM_CID_GUEST_MIN && cid <= VSHM_CID_GUEST_MAX;
+}
+
 static void vshm_record_request(struct vshm_link *link,
 				const struct vshm_record *rec)
 {
@@ -245,9 +267,15 @@ static void vshm_record_request(struct vshm_link *link,
 	bool queued;
 
 	if (!rec->src_slot || rec->src_slot >= link->ops->max_slots ||
-	    (!vshm_link_is_loopback(link) && rec->src_cid != link->peer_cid) ||
+	    !vshm_record_from(link, rec->src_cid) ||
 	    vshm_record_ring(link, rec, &mem)) {
 		vshm_link_violation(link, "request");
+		return;
+	}
+	if (!vshm_link_is_loopback(link) && rec->dst_cid != link->local_cid) {
+		if (link->local_cid != VSHM_CID_HOST)
+			goto refuse;
+		vshm_forward_request(link, rec, &mem);
 		return;
 	}
 	listener = vshm_table_find_bound(link->vnet, rec->dst_cid,
@@ -255,9 +283,7 @@ static void vshm_record_request(struct vshm_link *link,
 	if (!listener)
 		goto refuse;
 	sk = &listener->sk;
-	if (rec->type != sk->sk_type ||
-	    (!vshm_link_is_loopback(link) && rec->dst_cid != link->local_cid) ||
-	    !vshm_listener_reserve(sk))
+	if (rec->type != sk->sk_type || !vshm_listener_reserve(sk))
 		goto refuse_put;
 
 	child = vshm_record_child(link, sk, rec, &mem);
@@ -318,7 +344,8 @@ static void vshm_record_response(struct vshm_link *link, struct vshm_conn *conn,
 		spin_unlock_irq(&conn->event_lock);
 		vshm_record_remote(vsk, rec);
 		vshm_set_state(vsk, VSHM_CONNECTED);
-		sk->sk_socket->state = SS_CONNECTED;
+		if (sk->sk_socket)
+			sk->sk_socket->state = SS_CONNECTED;
 		vshm_wake_all(sk);
 	}
 	release_sock(sk);
@@ -353,6 +380,9 @@ static int vshm_record_reason(const struct vshm_record *rec)
 	case ECONNREFUSED:
 	case ENOBUFS:
 	case EPROTO:
+	case EACCES:
+	case EHOSTUNREACH:
+	case ETIMEDOUT:
 		return rec->reason;
 	default:
 		return ECONNRESET;

@@ -28,6 +28,7 @@ void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 	link->local_cid = local_cid;
 	link->peer_cid = peer_cid;
 	link->up = false;
+	link->max_slots = ops->max_slots;
 	xa_init_flags(&link->slots, XA_FLAGS_ALLOC1);
 	link->next_gen = 1;
 	refcount_set(&link->refs, 1);
@@ -82,26 +83,44 @@ bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid)
 }
 
 /**
+ * vshm_link_find_direct() - the link whose other end has a CID
+ * @vnet: namespace
+ * @cid: CID of the other end
+ *
+ * Return: the link with a reference, or NULL.
+ */
+struct vshm_link *vshm_link_find_direct(struct vshm_net *vnet, u32 cid)
+{
+	struct vshm_link *link;
+
+	rcu_read_lock();
+	link = xa_load(&vnet->links, cid);
+	if (link && !refcount_inc_not_zero(&link->refs))
+		link = NULL;
+	rcu_read_unlock();
+	return link;
+}
+
+/**
  * vshm_link_find() - the link that leads to a CID
  * @vnet: namespace
  * @cid: where to
  *
+ * A guest reaches through its host whom it has no link to.
  * Return: the link with a reference, loopback for the own CIDs, or NULL.
  */
 struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid)
 {
 	struct vshm_link *link;
 
-	rcu_read_lock();
-	if (cid == VSHM_CID_LOCAL)
+	if (vshm_link_is_local_cid(vnet, cid)) {
 		link = vnet->loopback;
-	else
-		link = xa_load(&vnet->links, cid);
-	if (!link && vshm_link_is_local_cid(vnet, cid))
-		link = vnet->loopback;
-	if (link && !refcount_inc_not_zero(&link->refs))
-		link = NULL;
-	rcu_read_unlock();
+		refcount_inc(&link->refs);
+		return link;
+	}
+	link = vshm_link_find_direct(vnet, cid);
+	if (!link && cid >= VSHM_CID_GUEST_MIN && cid <= VSHM_CID_GUEST_MAX)
+		link = vshm_link_find_direct(vnet, VSHM_CID_HOST);
 	return link;
 }
 

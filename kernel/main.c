@@ -63,9 +63,12 @@ static int __init vshm_init(void)
 	err = proto_register(&vshm_proto, 1);
 	if (err)
 		goto err_conn;
-	err = vshm_table_init();
+	err = vshm_forward_init();
 	if (err)
 		goto err_proto;
+	err = vshm_table_init();
+	if (err)
+		goto err_forward;
 	/* last: sockets can be made from now on */
 	err = vshm_register_family();
 	if (err)
@@ -75,6 +78,8 @@ static int __init vshm_init(void)
 
 err_table:
 	vshm_table_exit();
+err_forward:
+	vshm_forward_exit();
 err_proto:
 	proto_unregister(&vshm_proto);
 err_conn:
@@ -86,6 +91,7 @@ static void __exit vshm_exit(void)
 {
 	sock_unregister(vshm_family);
 	vshm_table_exit();
+	vshm_forward_exit();
 	proto_unregister(&vshm_proto);
 	vshm_conn_exit();
 }

@@ -537,6 +537,16 @@ bool vshm_region_present(const void *base, u64 size)
 }
 EXPORT_SYMBOL_GPL(vshm_region_present);
 
+/* Is the peer's CID, as the header has it, one that can be? */
+static bool vshm_region_peer_valid(const struct vshm_region_link *rl)
+{
+	u32 peer = rl->link.peer_cid;
+
+	return peer >= VSHM_CID_HOST && peer <= VSHM_CID_GUEST_MAX &&
+	       peer != rl->config.cid &&
+	       (!rl->config.peer_cid || peer == rl->config.peer_cid);
+}
+
 /* Check the header once; what it said is kept in @rl. */
 static int vshm_region_read_header(struct vshm_region_link *rl)
 {
@@ -556,15 +566,15 @@ static int vshm_region_read_header(struct vshm_region_link *rl)
 		pr_err("region of CID %u: bad header\n", rl->config.cid);
 		return -EINVAL;
 	}
-	if (cid[0] == cid[1] || (rl->config.cid != cid[0] &&
-				 rl->config.cid != cid[1])) {
+	rl->own_side = rl->config.cid == cid[1];
+	rl->link.peer_cid = cid[!rl->own_side];
+	if (cid[rl->own_side] != rl->config.cid ||
+	    !vshm_region_peer_valid(rl)) {
 		pr_err("region of CID %u: made for CIDs %u and %u\n",
 		       rl->config.cid, cid[0], cid[1]);
 		return -EINVAL;
 	}
 	rl->size = size;
-	rl->own_side = rl->config.cid == cid[1];
-	rl->link.peer_cid = cid[!rl->own_side];
 	rl->own = rl->config.base + VSHM_SIDE_OFFSET(rl->own_side, size);
 	rl->peer = rl->config.base + VSHM_SIDE_OFFSET(!rl->own_side, size);
 	return 0;
@@ -600,6 +610,9 @@ vshm_region_create(const struct vshm_region_config *config)
 	vshm_link_init(&rl->link, &vshm_region_ops, vshm_net(config->net),
 		       config->cid, 0);
 	rl->config = *config;
+	if (config->max_connections)
+		rl->link.max_slots = min_t(u32, config->max_connections,
+					   VSHM_SLOTS - 1) + 1;
 	INIT_DELAYED_WORK(&rl->work, vshm_region_work);
 	spin_lock_init(&rl->post_lock);
 	INIT_LIST_HEAD(&rl->posts);

@@ -16,6 +16,8 @@ struct vshm_region_link;
  * @base: the region in kernel address space, ordinary cached memory
  * @size: bytes mapped there
  * @cid: own CID: one of the two in the region's header
+ * @peer_cid: what the other one must be, or 0 to learn it from the header
+ * @max_connections: limit of connections, or 0 for that of the format
  * @doorbell: notify the peer; called in any context with @priv and its CID
  * @priv: for @doorbell
  */
@@ -24,6 +26,8 @@ struct vshm_region_config {
 	void *base;
 	u64 size;
 	u32 cid;
+	u32 peer_cid;
+	u32 max_connections;
 	void (*doorbell)(void *priv, u32 peer_cid);
 	void *priv;
 };
@@ -33,5 +37,7 @@ struct vshm_region_link *
 vshm_region_attach(const struct vshm_region_config *config);
 void vshm_region_detach(struct vshm_region_link *rl);
 void vshm_region_interrupt(struct vshm_region_link *rl);
+
+int vshm_policy_set(struct net *net, u32 src_cid, u32 dst_cid, u32 allow);
 
 #endif /* _VSHM_REGION_H */

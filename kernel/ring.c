@@ -226,3 +226,27 @@ u64 vshm_receiver_queued(const struct vshm_receiver *r)
 	n = READ_ONCE(mem->ring->head) - READ_ONCE(r->tail);
 	return n < max ? n : max;
 }
+
+/**
+ * vshm_ring_copy() - copy bytes from one ring to another
+ * @s: sender with space for @n bytes
+ * @r: receiver that has them
+ * @n: how many
+ *
+ * Neither index is moved.
+ * Context: the caller owns both.
+ */
+void vshm_ring_copy(struct vshm_sender *s, const struct vshm_receiver *r,
+		    u64 n)
+{
+	u64 head = s->head, tail = r->tail, piece;
+
+	for (; n; n -= piece) {
+		piece = vshm_ring_piece(s->mask, head, n);
+		piece = vshm_ring_piece(r->mask, tail, piece);
+		memcpy(vshm_sender_at(s, head), vshm_receiver_at(r, tail),
+		       piece);
+		head += piece;
+		tail += piece;
+	}
+}

@@ -111,6 +111,8 @@ void vshm_receiver_announce(struct vshm_receiver *r,
 			    const struct vshm_ring_mem *mem);
 bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old);
 u64 vshm_receiver_queued(const struct vshm_receiver *r);
+void vshm_ring_copy(struct vshm_sender *s, const struct vshm_receiver *r,
+		    u64 n);
 
 /* Moving an index from old to new passes event when old <= event < new. */
 static inline bool vshm_ring_passed(u64 event, u64 new, u64 old)

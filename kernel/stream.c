@@ -106,8 +106,15 @@ static int vshm_send_follow(struct vshm_conn *conn)
 	return 1;
 }
 
-/* Look for space that was freed, or that a larger ring has; or -EPROTO. */
-static s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn)
+/**
+ * vshm_send_space() - look for space that was freed or that a larger ring has
+ * @sk: socket
+ * @conn: its connection, whose rings are attached
+ *
+ * Context: tx_lock held.
+ * Return: bytes, or -EPROTO.
+ */
+s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn)
 {
 	struct vshm_sender *s = &conn->tx;
 	u64 limit = vshm_send_limit(sk);
@@ -125,13 +132,26 @@ static s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn)
 	return vshm_sender_space(s, limit);
 }
 
+/**
+ * vshm_send_wants_more() - should a larger ring be asked for?
+ * @sk: socket
+ * @conn: its connection, whose ring is full
+ *
+ * Context: tx_lock held.
+ * Return: true once for each ring that is smaller than the send queue may be.
+ */
+bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn)
+{
+	return vshm_send_limit(sk) > conn->tx.mask + 1 &&
+	       !test_and_set_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
+}
+
 /* The ring is full: ask for a larger one, once, then wait. */
 static int vshm_send_full(struct sock *sk, struct vshm_conn *conn, long *timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
 
-	if (vshm_send_limit(sk) > conn->tx.mask + 1 &&
-	    !test_and_set_bit(VSHM_CONN_GROW_ASKED, &conn->flags)) {
+	if (vshm_send_wants_more(sk, conn)) {
 		refcount_inc(&conn->refs);
 		mutex_unlock(&vsk->tx_lock);
 		vshm_conn_post(conn, VSHM_OP_GROW);
@@ -252,8 +272,14 @@ static bool vshm_recv_follow(struct vshm_conn *conn)
 	return moved;
 }
 
-/* Bytes that can be received now, or -EPROTO; rx_lock is held. */
-static s64 vshm_recv_avail(struct vshm_conn *conn)
+/**
+ * vshm_recv_avail() - bytes that can be received now
+ * @conn: connection
+ *
+ * Context: rx_lock held.
+ * Return: bytes, in the ring that is read at present, or -EPROTO.
+ */
+s64 vshm_recv_avail(struct vshm_conn *conn)
 {
 	struct vshm_receiver *r = &conn->rx;
 

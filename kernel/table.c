@@ -302,6 +302,7 @@ static int __net_init vshm_net_init(struct net *net)
 	vnet->net = net;
 	xa_init(&vnet->sockets);
 	xa_init(&vnet->links);
+	xa_init(&vnet->policy);
 	spin_lock_init(&vnet->bind_lock);
 	vnet->next_port = VSHM_PORT_PRIVILEGED + 1 +
 			  prandom_u32_max(1U << 30);
@@ -336,10 +337,12 @@ static void __net_exit vshm_net_exit(struct net *net)
 
 	vshm_procfs_exit(net);
 	vshm_loopback_destroy(vnet->loopback);
+	vshm_forward_flush();
 	/* sockets hold the namespace until they have left the table */
 	WARN_ON_ONCE(!xa_empty(&vnet->sockets));
 	xa_destroy(&vnet->sockets);
 	xa_destroy(&vnet->links);
+	xa_destroy(&vnet->policy);
 	rhashtable_destroy(&vnet->connections);
 	rhltable_destroy(&vnet->ports);
 }

@@ -6,9 +6,9 @@
  *   state.c table.c                status of a socket; the socket table
  *   conn.c control.c               a connection; the control protocol
  *   ring.c                         the ring
- *   link.c                         a link, its slots
+ *   link.c policy.c forward.c       a link, its slots; joining two links
  *   loopback.c | region.c heap.c   the two kinds of memory below
- *              | ivshmem.c         what a region is attached by
+ *              | ivshmem.c host.c  what a region is attached by
  *   procfs.c trace.h               what one sees of it
  *
  * Locks, outermost first:
@@ -168,6 +168,7 @@ static inline struct vshm_sock *vshm_sk(const struct sock *sk)
  * @bind_lock: makes the choice of a port and its use one
  * @next_port: where the search for a free port goes on
  * @links: by the peer's CID
+ * @policy: who may connect to whom through this host, see policy.c
  * @loopback: link of the namespace with itself
  * @nr: number of sockets in @sockets
  */
@@ -179,6 +180,7 @@ struct vshm_net {
 	spinlock_t		bind_lock;
 	u32			next_port;
 	struct xarray		links;
+	struct xarray		policy;
 	struct vshm_link	*loopback;
 	atomic_t		nr;
 };
@@ -240,6 +242,7 @@ struct vshm_link_ops {
  * @vnet: namespace that it belongs to
  * @local_cid: own CID
  * @peer_cid: the peer's
+ * @max_slots: connections at the most, plus one
  * @up: connections can be made; slots.xa_lock
  * @slots: connections, by slot; slot 0 stays free
  * @next_gen: generation of the next slot taken; slots.xa_lock
@@ -254,6 +257,7 @@ struct vshm_link {
 	struct vshm_net			*vnet;
 	u32				local_cid;
 	u32				peer_cid;
+	u32				max_slots;
 	bool				up;
 	struct xarray			slots;
 	u32				next_gen;
@@ -350,6 +354,7 @@ u32 vshm_options(const struct vshm_sock *vsk);
 bool vshm_nonblock(struct sock *sk);
 struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk);
 void vshm_sock_close(struct vshm_sock *vsk);
+int vshm_sock_half_close(struct vshm_sock *vsk, int mask);
 
 /* connect.c */
 int vshm_connect(struct socket *sock, struct sockaddr *addr, int len,
@@ -371,7 +376,15 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 			int flags);
 
+s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn);
+bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn);
+s64 vshm_recv_avail(struct vshm_conn *conn);
+
 /* wait.c */
+bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn);
+bool vshm_arm_data(struct vshm_conn *conn, u64 seen);
+void vshm_write_space(struct sock *sk);
+void vshm_state_change(struct sock *sk);
 __poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait);
 int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, long *timeo);
 int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
@@ -408,6 +421,9 @@ void vshm_record_refuse(const struct vshm_record *to, int err,
 			struct vshm_record *rec);
 void vshm_record_receive(struct vshm_link *link,
 			 const struct vshm_record *rec);
+int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
+		       const struct vshm_record *rec,
+		       const struct vshm_ring_mem *mem);
 void vshm_conn_grow(struct vshm_conn *conn);
 
 /* link.c */
@@ -416,11 +432,23 @@ void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 int vshm_link_publish(struct vshm_link *link);
 void vshm_link_unpublish(struct vshm_link *link);
 struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid);
+struct vshm_link *vshm_link_find_direct(struct vshm_net *vnet, u32 cid);
 bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid);
 void vshm_link_put(struct vshm_link *link);
 void vshm_link_set_up(struct vshm_link *link);
 void vshm_link_kill(struct vshm_link *link);
 void vshm_link_violation(struct vshm_link *link, const char *what);
+
+/* policy.c */
+bool vshm_policy_allows(struct vshm_net *vnet, u32 src_cid, u32 dst_cid);
+
+/* forward.c */
+int vshm_forward_init(void);
+void vshm_forward_exit(void);
+void vshm_forward_flush(void);
+void vshm_forward_request(struct vshm_link *link,
+			  const struct vshm_record *rec,
+			  const struct vshm_ring_mem *mem);
 
 /* loopback.c */
 struct vshm_link *vshm_loopback_create(struct vshm_net *vnet);

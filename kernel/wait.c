@@ -48,8 +48,15 @@ static bool vshm_space_ready(const struct vshm_sender *s, u64 limit)
 	return used <= limit / 2 || READ_ONCE(s->mem.ring->next);
 }
 
-/* Ask for a notification of space; true when there is no need to wait. */
-static bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn)
+/**
+ * vshm_arm_space() - ask for a notification of space
+ * @sk: socket
+ * @conn: its connection
+ *
+ * Context: process context.
+ * Return: true when there is no need to wait for it.
+ */
+bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn)
 {
 	struct vshm_sender *s = &conn->tx;
 	bool ready = true;
@@ -68,8 +75,15 @@ static bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn)
 	return ready;
 }
 
-/* Ask for a notification of bytes past @seen; true when they are there. */
-static bool vshm_arm_data(struct vshm_conn *conn, u64 seen)
+/**
+ * vshm_arm_data() - ask for a notification of data
+ * @conn: connection
+ * @seen: bytes that lie in the ring and do not count
+ *
+ * Context: process context.
+ * Return: true when there is no need to wait for it.
+ */
+bool vshm_arm_data(struct vshm_conn *conn, u64 seen)
 {
 	struct vshm_receiver *r = &conn->rx;
 	bool ready = true;
@@ -184,9 +198,20 @@ void vshm_wake_readers(struct sock *sk)
  */
 void vshm_wake_writers(struct sock *sk)
 {
+	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLOUT | EPOLLWRNORM);
+	sk->sk_write_space(sk);
+}
+
+/**
+ * vshm_write_space() - sk_write_space of a socket that a program has
+ * @sk: socket
+ *
+ * Context: any.
+ */
+void vshm_write_space(struct sock *sk)
+{
 	struct socket_wq *wq;
 
-	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLOUT | EPOLLWRNORM);
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
 	if (skwq_has_sleeper(wq))
@@ -205,7 +230,6 @@ void vshm_wake_writers(struct sock *sk)
 void vshm_wake_all(struct sock *sk)
 {
 	__poll_t events = EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
-	struct socket_wq *wq;
 
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
 		events |= EPOLLRDHUP;
@@ -214,6 +238,19 @@ void vshm_wake_all(struct sock *sk)
 	if (sk->sk_err)
 		events |= EPOLLERR;
 	WRITE_ONCE(vshm_sk(sk)->local.event, events);
+	sk->sk_state_change(sk);
+}
+
+/**
+ * vshm_state_change() - sk_state_change of a socket that a program has
+ * @sk: socket
+ *
+ * Context: process context.
+ */
+void vshm_state_change(struct sock *sk)
+{
+	struct socket_wq *wq;
+
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
 	if (skwq_has_sleeper(wq))

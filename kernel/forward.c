@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Forwarding: a host joins two guests that have no link of their own.
+ *
+ * A forwarded connection is two sockets that no program has: one that the
+ * source is connected to, with the destination's address, and one that is
+ * connected to the destination, with the source's. Bytes go from the ring that
+ * the source filled straight into the ring that the destination owns, one copy
+ * more than on a direct link, and only when there is room: so a slow reader
+ * stops the writer, and nothing is buffered in between but the first ring.
+ *
+ * One work item for each connection does everything; what happens to either
+ * socket queues it. Half-close is carried over when the bytes before it are; a
+ * last word by closing the other socket, with its reason.
+ *
+ * The sockets hold no reference to their namespace, which outlives its links;
+ * its end waits for the work that the end of the links has caused.
+ */
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "vshm.h"
+
+/* Bytes moved in one go, before another connection gets its turn. */
+#define VSHM_FORWARD_BUDGET	(256 * 1024)
+
+/* How long the destination may take to answer. */
+#define VSHM_FORWARD_TIMEOUT	(10 * HZ)
+
+static struct workqueue_struct *vshm_forward_wq;
+
+/**
+ * struct vshm_forward - a forwarded connection
+ * @work: moves what there is to move
+ * @free: frees it after what may still queue @work
+ * @in: socket connected to the source
+ * @out: socket connected, or connecting, to the destination
+ * @answered: the source has its response
+ * @done: the sockets are closed
+ */
+struct vshm_forward {
+	struct work_struct	work;
+	struct rcu_work		free;
+	struct vshm_sock	*in;
+	struct vshm_sock	*out;
+	bool			answered;
+	bool			done;
+};
+
+static void vshm_forward_event(struct sock *sk)
+{
+	struct vshm_forward *fw;
+
+	rcu_read_lock();
+	fw = rcu_dereference_sk_user_data(sk);
+	if (fw)
+		queue_work(vshm_forward_wq, &fw->work);
+	rcu_read_unlock();
+}
+
+static struct vshm_sock *vshm_forward_sock(struct vshm_forward *fw,
+					   struct vshm_net *vnet, u16 type)
+{
+	struct sock *sk = vshm_sock_alloc(vnet->net, NULL, type, GFP_KERNEL, 1);
+
+	if (!sk)
+		return NULL;
+	sk->sk_data_ready = vshm_forward_event;
+	sk->sk_write_space = vshm_forward_event;
+	sk->sk_state_change = vshm_forward_event;
+	rcu_assign_sk_user_data(sk, fw);
+	return vshm_sk(sk);
+}
+
+/* Bytes of a direction; returns bytes moved, or -EPROTO in favour of *culprit. */
+static ssize_t vshm_forward_copy(struct vshm_sock *from, struct vshm_conn *src,
+				 struct vshm_sock *to, struct vshm_conn *dst,
+				 struct vshm_sock **culprit)
+{
+	s64 avail, space;
+	u64 n;
+
+	avail = vshm_recv_avail(src);
+	if (avail <= 0) {
+		*culprit = from;
+		return avail;
+	}
+	space = vshm_send_space(&to->sk, dst);
+	if (space <= 0) {
+		*culprit = to;
+		return space;
+	}
+	n = min_t(u64, avail, space);
+	vshm_ring_copy(&dst->tx, &src->rx, n);
+	if (vshm_sender_publish(&dst->tx, n))
+		vshm_conn_notify(dst, VSHM_NEWS_DATA);
+	if (vshm_receiver_consume(&src->rx, n))
+		vshm_conn_notify(src, VSHM_NEWS_SPACE);
+	from->rx.bytes += n;
+	to->tx.bytes += n;
+	return n;
+}
+
+/* How it goes on with one direction. */
+enum vshm_pump {
+	VSHM_PUMP_EMPTY,	/* nothing to move: an event will come */
+	VSHM_PUMP_FULL,		/* no room: an event will come */
+	VSHM_PUMP_MORE,		/* look again */
+};
+
+/* Nothing moves: ask for an event, or for a larger ring. */
+static enum vshm_pump vshm_forward_arm(struct vshm_sock *from,
+				       struct vshm_conn *src,
+				       struct vshm_sock *to,
+				       struct vshm_conn *dst,
+				       struct vshm_sock *culprit, bool *grow)
+{
+	if (culprit == from)
+		return vshm_arm_data(src, 0) ? VSHM_PUMP_MORE : VSHM_PUMP_EMPTY;
+	*grow = vshm_send_wants_more(&to->sk, dst);
+	return *grow || vshm_arm_space(&to->sk, dst) ? VSHM_PUMP_MORE :
+						       VSHM_PUMP_FULL;
+}
+
+/* Both connections, referenced, or false when one is gone. */
+static bool vshm_forward_conns(struct vshm_sock *from, struct vshm_sock *to,
+			       struct vshm_conn **src, struct vshm_conn **dst)
+{
+	lock_sock(&from->sk);
+	*src = vshm_sock_conn_get(from);
+	release_sock(&from->sk);
+	lock_sock(&to->sk);
+	*dst = vshm_sock_conn_get(to);
+	release_sock(&to->sk);
+	if (*src && *dst)
+		return true;
+	if (*src)
+		vshm_conn_put(*src);
+	if (*dst)
+		vshm_conn_put(*dst);
+	return false;
+}
+
+/* Move what one direction has, within the budget. */
+static enum vshm_pump vshm_forward_pump(struct vshm_sock *from,
+					struct vshm_sock *to)
+{
+	enum vshm_pump ret = VSHM_PUMP_MORE;
+	struct vshm_sock *culprit = NULL;
+	struct vshm_conn *src, *dst;
+	ssize_t n, moved = 0;
+	bool grow = false;
+
+	if (!vshm_forward_conns(from, to, &src, &dst))
+		return VSHM_PUMP_EMPTY;
+
+	mutex_lock(&to->tx_lock);
+	mutex_lock(&from->rx_lock);
+	do {
+		n = 0;
+		if (!src->rx.mem.ring || !dst->tx.mem.ring) {
+			ret = VSHM_PUMP_EMPTY;
+			break;
+		}
+		n = vshm_forward_copy(from, src, to, dst, &culprit);
+		moved += n;
+	} while (n > 0 && moved < VSHM_FORWARD_BUDGET);
+	if (!n && ret == VSHM_PUMP_MORE)
+		ret = vshm_forward_arm(from, src, to, dst, culprit, &grow);
+	mutex_unlock(&from->rx_lock);
+	mutex_unlock(&to->tx_lock);
+
+	if (n < 0)
+		vshm_sock_violation(culprit, culprit == from ? src : dst,
+				    "index in a forwarded connection");
+	if (grow)
+		vshm_conn_post(dst, VSHM_OP_GROW);
+	vshm_conn_put(src);
+	vshm_conn_put(dst);
+	return ret;
+}
+
+static void vshm_forward_free(struct work_struct *work)
+{
+	struct vshm_forward *fw = container_of(to_rcu_work(work),
+					       struct vshm_forward, free);
+
+	cancel_work_sync(&fw->work);
+	kfree(fw);
+}
+
+/* Close both sockets; with an error, as by a reset. */
+static void vshm_forward_end(struct vshm_forward *fw, int err)
+{
+	struct vshm_sock *socks[] = { fw->in, fw->out };
+	struct vshm_conn *conn;
+	unsigned int i;
+
+	fw->done = true;
+	for (i = 0; i < ARRAY_SIZE(socks); i++) {
+		struct sock *sk = &socks[i]->sk;
+
+		rcu_assign_sk_user_data(sk, NULL);
+		if (err)
+			sock_set_flag(sk, SOCK_LINGER);
+	}
+	/* the source still waits: this is its answer */
+	if (!fw->answered) {
+		lock_sock(&fw->in->sk);
+		conn = vshm_sock_conn_get(fw->in);
+		release_sock(&fw->in->sk);
+		if (conn) {
+			vshm_conn_reset(conn, err);
+			vshm_conn_put(conn);
+		}
+	}
+	vshm_sock_close(fw->in);
+	vshm_sock_close(fw->out);
+	INIT_RCU_WORK(&fw->free, vshm_forward_free);
+	queue_rcu_work(vshm_forward_wq, &fw->free);
+}
+
+/* The peer of a socket has said its last word. */
+static bool vshm_forward_over(struct vshm_sock *vsk)
+{
+	struct vshm_conn *conn;
+	bool over = true;
+
+	rcu_read_lock();
+	conn = rcu_dereference(vsk->conn);
+	if (conn)
+		over = test_bit(VSHM_CONN_RESET_GOT, &conn->flags);
+	rcu_read_unlock();
+	return over;
+}
+
+/* Let the ends of the two halves of one direction match. */
+static void vshm_forward_half(struct vshm_sock *from, struct vshm_sock *to,
+			      u8 shut, enum vshm_pump pump)
+{
+	if ((shut & RCV_SHUTDOWN) && pump == VSHM_PUMP_EMPTY &&
+	    !(READ_ONCE(to->sk.sk_shutdown) & SEND_SHUTDOWN))
+		vshm_sock_half_close(to, SEND_SHUTDOWN);
+	if ((READ_ONCE(to->sk.sk_shutdown) & SEND_SHUTDOWN) &&
+	    !(READ_ONCE(from->sk.sk_shutdown) & RCV_SHUTDOWN))
+		vshm_sock_half_close(from, RCV_SHUTDOWN);
+}
+
+/* The destination has answered, or will not. False when there is no more. */
+static bool vshm_forward_answer(struct vshm_forward *fw)
+{
+	u8 state = READ_ONCE(fw->out->state);
+	struct vshm_conn *conn;
+
+	if (READ_ONCE(fw->in->state) != VSHM_CONNECTED) {
+		vshm_forward_end(fw, ECONNRESET);
+		return false;
+	}
+	if (state == VSHM_CONNECTING)
+		return false;
+	if (state < VSHM_CONNECTED) {
+		vshm_forward_end(fw, READ_ONCE(fw->out->sk.sk_err) ?:
+				     ECONNREFUSED);
+		return false;
+	}
+	fw->answered = true;
+	if (cancel_delayed_work(&fw->out->connect_work))
+		sock_put(&fw->out->sk);
+	lock_sock(&fw->in->sk);
+	conn = vshm_sock_conn_get(fw->in);
+	release_sock(&fw->in->sk);
+	if (conn) {
+		vshm_conn_post(conn, VSHM_OP_RESPONSE);
+		vshm_conn_put(conn);
+	}
+	return true;
+}
+
+static void vshm_forward_work(struct work_struct *work)
+{
+	struct vshm_forward *fw = container_of(work, struct vshm_forward, work);
+	struct vshm_sock *in = fw->in, *out = fw->out;
+	enum vshm_pump there, back;
+	bool in_over, out_over;
+	u8 in_shut, out_shut;
+
+	if (fw->done || (!fw->answered && !vshm_forward_answer(fw)))
+		return;
+
+	/* before the rings: bytes that came before the end are moved */
+	in_over = vshm_forward_over(in);
+	out_over = vshm_forward_over(out);
+	in_shut = smp_load_acquire(&in->sk.sk_shutdown);
+	out_shut = smp_load_acquire(&out->sk.sk_shutdown);
+	there = vshm_forward_pump(in, out);
+	back = vshm_forward_pump(out, in);
+
+	if (READ_ONCE(in->sk.sk_err) || READ_ONCE(out->sk.sk_err)) {
+		vshm_forward_end(fw, ECONNRESET);
+		return;
+	}
+	if ((in_over && there == VSHM_PUMP_EMPTY) ||
+	    (out_over && back == VSHM_PUMP_EMPTY)) {
+		vshm_forward_end(fw, 0);
+		return;
+	}
+	if (!in_over)
+		vshm_forward_half(out, in, out_shut, back);
+	if (!out_over)
+		vshm_forward_half(in, out, in_shut, there);
+	if (there == VSHM_PUMP_MORE || back == VSHM_PUMP_MORE)
+		queue_work(vshm_forward_wq, &fw->work);
+}
+
+/* Ask the destination, in the name of the source. */
+static int vshm_forward_connect(struct vshm_forward *fw, struct vshm_link *to,
+				const struct vshm_record *rec)
+{
+	struct vshm_sock *out = fw->out;
+	struct vshm_conn *conn;
+	int err;
+
+	lock_sock(&out->sk);
+	out->bound_cid = rec->src_cid;
+	out->local.cid = rec->src_cid;
+	out->local.port = rec->src_port;
+	out->local.protocol = rec->protocol;
+	out->remote.cid = rec->dst_cid;
+	out->remote.port = rec->dst_port;
+	vshm_set_state(out, VSHM_BOUND);
+	err = vshm_table_connect(out);
+	if (err)
+		goto out;
+	conn = vshm_conn_alloc(to, &out->sk);
+	if (IS_ERR(conn)) {
+		err = PTR_ERR(conn);
+		vshm_table_disconnect(out);
+		goto out;
+	}
+	vshm_conn_attach(out, conn);
+	vshm_record_hello(conn, VSHM_OP_REQUEST);
+	vshm_set_state(out, VSHM_CONNECTING);
+	refcount_inc(&conn->refs);
+	sock_hold(&out->sk);
+	queue_delayed_work(vshm_forward_wq, &out->connect_work,
+			   VSHM_FORWARD_TIMEOUT);
+	release_sock(&out->sk);
+	vshm_conn_post(conn, VSHM_OP_REQUEST);
+	vshm_conn_put(conn);
+	return 0;
+out:
+	release_sock(&out->sk);
+	return err;
+}
+
+static int vshm_forward_start(struct vshm_link *link, struct vshm_link *to,
+			      const struct vshm_record *rec,
+			      const struct vshm_ring_mem *mem)
+{
+	struct vshm_forward *fw = kzalloc(sizeof(*fw), GFP_KERNEL_ACCOUNT);
+	int err = -ENOBUFS;
+
+	if (!fw)
+		return err;
+	INIT_WORK(&fw->work, vshm_forward_work);
+	fw->in = vshm_forward_sock(fw, link->vnet, rec->type);
+	if (!fw->in)
+		goto err_free;
+	fw->out = vshm_forward_sock(fw, link->vnet, rec->type);
+	if (!fw->out)
+		goto err_in;
+	err = vshm_record_accept(link, fw->in, rec, mem);
+	if (err)
+		goto err_out;
+	/* from here on, the work ends it */
+	err = vshm_forward_connect(fw, to, rec);
+	if (err) {
+		WRITE_ONCE(fw->out->sk.sk_err, -err);
+		queue_work(vshm_forward_wq, &fw->work);
+	}
+	return 0;
+
+err_out:
+	rcu_assign_sk_user_data(&fw->out->sk, NULL);
+	vshm_sock_close(fw->out);
+err_in:
+	rcu_assign_sk_user_data(&fw->in->sk, NULL);
+	vshm_sock_close(fw->in);
+err_free:
+	synchronize_rcu();
+	cancel_work_sync(&fw->work);
+	kfree(fw);
+	return err;
+}
+
+/**
+ * vshm_forward_request() - a guest wants to connect to another
+ * @link: link to the guest
+ * @rec: its request; the addresses are not checked yet
+ * @mem: the ring that it offers, checked
+ *
+ * Refuses with EACCES when policy denies it, and with EHOSTUNREACH when the
+ * other guest has no link that is up.
+ * Context: as vshm_record_receive().
+ */
+void vshm_forward_request(struct vshm_link *link,
+			  const struct vshm_record *rec,
+			  const struct vshm_ring_mem *mem)
+{
+	struct vshm_link *to;
+	int err = -EACCES;
+
+	if (!vshm_policy_allows(link->vnet, rec->src_cid, rec->dst_cid))
+		goto refuse;
+	err = -EHOSTUNREACH;
+	to = vshm_link_find_direct(link->vnet, rec->dst_cid);
+	if (!to)
+		goto refuse;
+	err = vshm_forward_start(link, to, rec, mem);
+	vshm_link_put(to);
+	if (!err)
+		return;
+refuse:
+	link->ops->refuse(link, rec, -err);
+}
+
+/**
+ * vshm_forward_flush() - finish what the end of links has caused
+ *
+ * Context: process context, may sleep.
+ */
+void vshm_forward_flush(void)
+{
+	flush_workqueue(vshm_forward_wq);
+}
+
+/**
+ * vshm_forward_init() - make the work queue of forwarding
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init vshm_forward_init(void)
+{
+	vshm_forward_wq = alloc_workqueue("vshm_forward", WQ_UNBOUND, 0);
+	return vshm_forward_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * vshm_forward_exit() - free it; no forwarded connection is left
+ */
+void vshm_forward_exit(void)
+{
+	rcu_barrier();
+	destroy_workqueue(vshm_forward_wq);
+}
