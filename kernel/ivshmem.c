@@ -10,6 +10,8 @@
 
 #include <linux/io.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/panic_notifier.h>
 #include <linux/pci.h>
 #include <net/net_namespace.h>
 
@@ -29,11 +31,13 @@
  * @regs: BAR 0
  * @memory: BAR 2
  * @rl: the link
+ * @panic: says goodbye for a kernel that dies
  */
 struct vshm_ivshmem {
 	void __iomem			*regs;
 	void				*memory;
 	struct vshm_region_link		*rl;
+	struct notifier_block		panic;
 };
 
 static void vshm_ivshmem_doorbell(void *priv, u32 peer_cid)
@@ -49,6 +53,16 @@ static irqreturn_t vshm_ivshmem_interrupt(int irq, void *data)
 
 	vshm_region_interrupt(dev->rl);
 	return IRQ_HANDLED;
+}
+
+/* The peer need not wait until this guest is started again. */
+static int vshm_ivshmem_panic(struct notifier_block *nb, unsigned long event,
+			      void *data)
+{
+	struct vshm_ivshmem *dev = container_of(nb, struct vshm_ivshmem, panic);
+
+	vshm_region_panic(dev->rl);
+	return NOTIFY_DONE;
 }
 
 /* Attach the link, then let interrupts in. */
@@ -79,6 +93,8 @@ static int vshm_ivshmem_start(struct pci_dev *pdev, struct vshm_ivshmem *dev)
 	if (err)
 		goto err_link;
 	vshm_region_interrupt(dev->rl);
+	dev->panic.notifier_call = vshm_ivshmem_panic;
+	atomic_notifier_chain_register(&panic_notifier_list, &dev->panic);
 	return 0;
 
 err_link:
@@ -129,6 +145,7 @@ static void vshm_ivshmem_remove(struct pci_dev *pdev)
 {
 	struct vshm_ivshmem *dev = pci_get_drvdata(pdev);
 
+	atomic_notifier_chain_unregister(&panic_notifier_list, &dev->panic);
 	free_irq(pci_irq_vector(pdev, 0), dev);
 	vshm_region_detach(dev->rl);
 	pci_free_irq_vectors(pdev);

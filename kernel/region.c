@@ -494,6 +494,21 @@ void vshm_region_interrupt(struct vshm_region_link *rl)
 }
 EXPORT_SYMBOL_GPL(vshm_region_interrupt);
 
+/**
+ * vshm_region_panic() - tell the peer that this kernel dies
+ * @rl: link
+ *
+ * The same as the goodbye of vshm_region_detach(), with nothing cleaned up.
+ * Context: any; takes no lock.
+ */
+void vshm_region_panic(struct vshm_region_link *rl)
+{
+	smp_store_release(&rl->own->epoch, VSHM_EPOCH(rl->epoch + 1, 0));
+	smp_mb(); /* the peer sees it when it hears the doorbell */
+	rl->config.doorbell(rl->config.priv, rl->link.peer_cid);
+}
+EXPORT_SYMBOL_GPL(vshm_region_panic);
+
 static void vshm_region_info(struct vshm_link *link,
 			     struct vshm_link_info *info)
 {
