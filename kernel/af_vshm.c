@@ -21,7 +21,7 @@ struct proto vshm_proto = {
  * vshm_sock_alloc() - make a socket and enter it in the table
  * @net: its network namespace
  * @sock: what the program sees, or NULL until it is accepted
- * @type: SOCK_STREAM
+ * @type: SOCK_STREAM or SOCK_SEQPACKET
  * @gfp: how to allocate
  * @kern: made by the kernel for itself: holds no reference to @net
  *
@@ -380,7 +380,7 @@ const struct proto_ops vshm_stream_ops = {
 	.release	= vshm_release,
 	.bind		= vshm_bind,
 	.connect	= vshm_connect,
-	.socketpair	= sock_no_socketpair,
+	.socketpair	= vshm_socketpair,
 	.accept		= vshm_do_accept,
 	.getname	= vshm_getname,
 	.poll		= vshm_poll,
@@ -391,5 +391,25 @@ const struct proto_ops vshm_stream_ops = {
 	.getsockopt	= vshm_getsockopt,
 	.sendmsg	= vshm_stream_sendmsg,
 	.recvmsg	= vshm_stream_recvmsg,
+	.mmap		= sock_no_mmap,
+};
+
+const struct proto_ops vshm_seqpacket_ops = {
+	.family		= PF_VSHM,
+	.owner		= THIS_MODULE,
+	.release	= vshm_release,
+	.bind		= vshm_bind,
+	.connect	= vshm_connect,
+	.socketpair	= vshm_socketpair,
+	.accept		= vshm_do_accept,
+	.getname	= vshm_getname,
+	.poll		= vshm_poll,
+	.ioctl		= vshm_ioctl,
+	.listen		= vshm_listen,
+	.shutdown	= vshm_shutdown,
+	.setsockopt	= vshm_setsockopt,
+	.getsockopt	= vshm_getsockopt,
+	.sendmsg	= vshm_seqpacket_sendmsg,
+	.recvmsg	= vshm_seqpacket_recvmsg,
 	.mmap		= sock_no_mmap,
 };

@@ -124,6 +124,23 @@ struct vshm_conn *vshm_conn_find(struct vshm_link *link, u32 slot, u32 gen)
 }
 
 /**
+ * vshm_conn_adopt() - learn the peer's slot, so that records can be sent to it
+ * @conn: connection
+ * @slot: the peer's slot, checked
+ * @gen: generation of that slot
+ *
+ * Context: process context; once for each connection.
+ */
+void vshm_conn_adopt(struct vshm_conn *conn, u32 slot, u32 gen)
+{
+	conn->peer_slot = slot;
+	conn->peer_gen = gen;
+	smp_mb__before_atomic();
+	set_bit(VSHM_CONN_PEER_KNOWN, &conn->flags);
+	smp_mb__after_atomic(); /* pairs with the one in vshm_record_pick() */
+}
+
+/**
  * vshm_conn_attach() - give a socket its connection
  * @vsk: socket without one
  * @conn: connection; the socket takes the caller's reference
@@ -222,6 +239,19 @@ void vshm_conn_finish(struct vshm_conn *conn)
 		return;
 	xa_erase(&conn->link->slots, conn->slot);
 	vshm_conn_put(conn);
+}
+
+/**
+ * vshm_conn_abandon() - end a connection of which the peer knows nothing more
+ * @conn: connection; the caller has a reference of its own
+ *
+ * Context: process context.
+ */
+void vshm_conn_abandon(struct vshm_conn *conn)
+{
+	set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
+	set_bit(VSHM_CONN_RESET_GOT, &conn->flags);
+	vshm_conn_finish(conn);
 }
 
 /**

@@ -7,6 +7,7 @@
  * timer, a signal or a close, does it under lock_sock() with the state checked,
  * so that there is one who does.
  */
+#include <linux/log2.h>
 #include <linux/sched/signal.h>
 
 #include "vshm.h"
@@ -231,6 +232,57 @@ wait:
 out:
 	release_sock(sk);
 	return err;
+}
+
+/* Tell one end of a pair of the other. */
+static void vshm_socketpair_end(struct vshm_sock *vsk, struct vshm_conn *conn,
+				const struct vshm_sock *peer,
+				const struct vshm_conn *peer_conn)
+{
+	vsk->local.cid = VSHM_CID_LOCAL;
+	vsk->remote = peer->local;
+	vsk->remote.cid = VSHM_CID_LOCAL;
+	vshm_sender_init(&conn->tx, &peer_conn->rx.mem);
+	conn->peer_limit = ilog2(peer->sk.sk_rcvbuf);
+	vshm_conn_adopt(conn, peer_conn->slot, peer_conn->gen);
+	vshm_record_hello(conn, VSHM_OP_RESPONSE);
+}
+
+/**
+ * vshm_socketpair() - socketpair(2)
+ * @a: new socket
+ * @b: the same
+ *
+ * The two are connected over loopback; they have no ports.
+ * Return: 0 or an errno for lack of memory.
+ */
+int vshm_socketpair(struct socket *a, struct socket *b)
+{
+	struct vshm_sock *vsk[2] = { vshm_sk(a->sk), vshm_sk(b->sk) };
+	struct vshm_link *link = vshm_net(sock_net(a->sk))->loopback;
+	struct vshm_conn *conn[2];
+	int i;
+
+	conn[0] = vshm_conn_alloc(link, a->sk);
+	if (IS_ERR(conn[0]))
+		return PTR_ERR(conn[0]);
+	conn[1] = vshm_conn_alloc(link, b->sk);
+	if (IS_ERR(conn[1])) {
+		vshm_conn_abandon(conn[0]);
+		vshm_conn_put(conn[0]);
+		return PTR_ERR(conn[1]);
+	}
+	for (i = 0; i < 2; i++)
+		vshm_socketpair_end(vsk[i], conn[i], vsk[!i], conn[!i]);
+	for (i = 0; i < 2; i++) {
+		lock_sock(&vsk[i]->sk);
+		vshm_conn_attach(vsk[i], conn[i]);
+		vshm_set_state(vsk[i], VSHM_CONNECTED);
+		release_sock(&vsk[i]->sk);
+	}
+	a->state = SS_CONNECTED;
+	b->state = SS_CONNECTED;
+	return 0;
 }
 
 /**

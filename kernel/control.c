@@ -11,6 +11,15 @@
 
 #include "vshm.h"
 
+/* log2 of the largest ring to offer; a packet's size is agreed on at first. */
+static u32 vshm_ring_limit(const struct vshm_conn *conn)
+{
+	if (conn->hello.ring_limit && conn->sk->sk_type == SOCK_SEQPACKET)
+		return conn->hello.ring_limit;
+	return clamp_t(u32, ilog2(READ_ONCE(conn->sk->sk_rcvbuf)),
+		       VSHM_RING_ORDER_MIN, VSHM_RING_ORDER_MAX);
+}
+
 /**
  * vshm_record_hello() - prepare the request or response of a connection
  * @conn: connection whose socket has both its addresses
@@ -35,6 +44,7 @@ void vshm_record_hello(struct vshm_conn *conn, enum vshm_op op)
 		.type		= vsk->local.type,
 		.protocol	= vsk->local.protocol,
 		.family		= vsk->local.family,
+		.ring_limit	= vshm_ring_limit(conn),
 		.options	= vshm_options(vsk),
 	};
 }
@@ -55,7 +65,7 @@ static enum vshm_op vshm_record_pick(struct vshm_conn *conn)
 		return 0;
 	}
 	/* a request that was given up waits for its answer */
-	smp_mb(); /* pairs with the one in vshm_record_adopt() */
+	smp_mb(); /* pairs with the one in vshm_conn_adopt() */
 	if (!posts || !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
 		return 0;
 	return __ffs(posts);
@@ -127,11 +137,9 @@ void vshm_record_refuse(const struct vshm_record *to, int err,
 static void vshm_record_adopt(struct vshm_conn *conn,
 			      const struct vshm_record *rec)
 {
-	conn->peer_slot = rec->src_slot;
-	conn->peer_gen = rec->src_gen;
-	smp_mb__before_atomic();
-	set_bit(VSHM_CONN_PEER_KNOWN, &conn->flags);
-	smp_mb__after_atomic(); /* pairs with the one in vshm_record_pick() */
+	conn->peer_limit = clamp_t(u32, rec->ring_limit, VSHM_RING_ORDER_MIN,
+				   VSHM_RING_ORDER_MAX);
+	vshm_conn_adopt(conn, rec->src_slot, rec->src_gen);
 }
 
 /* What the peer tells of its socket, but the address. */
@@ -267,6 +275,7 @@ static void vshm_record_request(struct vshm_link *link,
 	bool queued;
 
 	if (!rec->src_slot || rec->src_slot >= link->ops->max_slots ||
+	    (rec->type != SOCK_STREAM && rec->type != SOCK_SEQPACKET) ||
 	    !vshm_record_from(link, rec->src_cid) ||
 	    vshm_record_ring(link, rec, &mem)) {
 		vshm_link_violation(link, "request");
@@ -457,10 +466,7 @@ void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
 /* Steps of 16: idle connections stay small, busy ones get large soon. */
 static u32 vshm_conn_next_order(struct vshm_conn *conn, u32 order)
 {
-	u32 limit = ilog2(READ_ONCE(conn->sk->sk_rcvbuf));
-
-	limit = clamp_t(u32, limit, VSHM_RING_ORDER_MIN, VSHM_RING_ORDER_MAX);
-	return min(order + 4, limit);
+	return min(order + 4, vshm_ring_limit(conn));
 }
 
 /**

@@ -72,24 +72,37 @@ static struct vshm_sock *vshm_forward_sock(struct vshm_forward *fw,
 	return vshm_sk(sk);
 }
 
-/* Bytes of a direction; returns bytes moved, or -EPROTO in favour of *culprit. */
+/* Bytes that must be moved as a whole: a packet, or any one of a stream. */
+static s64 vshm_forward_unit(struct vshm_conn *src, s64 *avail)
+{
+	struct vshm_packet packet;
+
+	*avail = vshm_recv_avail(src);
+	if (*avail <= 0 || src->sk->sk_type != SOCK_SEQPACKET)
+		return *avail > 0 ? 1 : *avail;
+	*avail = vshm_seqpacket_next(src, *avail, &packet);
+	return *avail;
+}
+
+/*
+ * Move bytes of a direction; returns how many, or -EPROTO. When none are moved,
+ * *culprit is whose turn or fault it is, and *need the space that is wanted.
+ */
 static ssize_t vshm_forward_copy(struct vshm_sock *from, struct vshm_conn *src,
 				 struct vshm_sock *to, struct vshm_conn *dst,
-				 struct vshm_sock **culprit)
+				 struct vshm_sock **culprit, s64 *need)
 {
 	s64 avail, space;
 	u64 n;
 
-	avail = vshm_recv_avail(src);
-	if (avail <= 0) {
-		*culprit = from;
-		return avail;
-	}
-	space = vshm_send_space(&to->sk, dst);
-	if (space <= 0) {
-		*culprit = to;
-		return space;
-	}
+	*culprit = from;
+	*need = vshm_forward_unit(src, &avail);
+	if (*need <= 0)
+		return *need;
+	*culprit = to;
+	space = vshm_send_space(&to->sk, dst, *need);
+	if (space < *need)
+		return min_t(s64, space, 0);
 	n = min_t(u64, avail, space);
 	vshm_ring_copy(&dst->tx, &src->rx, n);
 	if (vshm_sender_publish(&dst->tx, n))
@@ -113,12 +126,13 @@ static enum vshm_pump vshm_forward_arm(struct vshm_sock *from,
 				       struct vshm_conn *src,
 				       struct vshm_sock *to,
 				       struct vshm_conn *dst,
-				       struct vshm_sock *culprit, bool *grow)
+				       struct vshm_sock *culprit, u64 need,
+				       bool *grow)
 {
 	if (culprit == from)
 		return vshm_arm_data(src, 0) ? VSHM_PUMP_MORE : VSHM_PUMP_EMPTY;
 	*grow = vshm_send_wants_more(&to->sk, dst);
-	return *grow || vshm_arm_space(&to->sk, dst) ? VSHM_PUMP_MORE :
+	return *grow || vshm_arm_space(&to->sk, dst, need) ? VSHM_PUMP_MORE :
 						       VSHM_PUMP_FULL;
 }
 
@@ -149,6 +163,7 @@ static enum vshm_pump vshm_forward_pump(struct vshm_sock *from,
 	struct vshm_sock *culprit = NULL;
 	struct vshm_conn *src, *dst;
 	ssize_t n, moved = 0;
+	s64 need = 0;
 	bool grow = false;
 
 	if (!vshm_forward_conns(from, to, &src, &dst))
@@ -162,11 +177,13 @@ static enum vshm_pump vshm_forward_pump(struct vshm_sock *from,
 			ret = VSHM_PUMP_EMPTY;
 			break;
 		}
-		n = vshm_forward_copy(from, src, to, dst, &culprit);
+		n = vshm_forward_copy(from, src, to, dst, &culprit,
+				      &need);
 		moved += n;
 	} while (n > 0 && moved < VSHM_FORWARD_BUDGET);
 	if (!n && ret == VSHM_PUMP_MORE)
-		ret = vshm_forward_arm(from, src, to, dst, culprit, &grow);
+		ret = vshm_forward_arm(from, src, to, dst, culprit, need,
+				       &grow);
 	mutex_unlock(&from->rx_lock);
 	mutex_unlock(&to->tx_lock);
 
@@ -250,7 +267,7 @@ static void vshm_forward_half(struct vshm_sock *from, struct vshm_sock *to,
 static bool vshm_forward_answer(struct vshm_forward *fw)
 {
 	u8 state = READ_ONCE(fw->out->state);
-	struct vshm_conn *conn;
+	struct vshm_conn *in, *out;
 
 	if (READ_ONCE(fw->in->state) != VSHM_CONNECTED) {
 		vshm_forward_end(fw, ECONNRESET);
@@ -266,12 +283,12 @@ static bool vshm_forward_answer(struct vshm_forward *fw)
 	fw->answered = true;
 	if (cancel_delayed_work(&fw->out->connect_work))
 		sock_put(&fw->out->sk);
-	lock_sock(&fw->in->sk);
-	conn = vshm_sock_conn_get(fw->in);
-	release_sock(&fw->in->sk);
-	if (conn) {
-		vshm_conn_post(conn, VSHM_OP_RESPONSE);
-		vshm_conn_put(conn);
+	if (vshm_forward_conns(fw->in, fw->out, &in, &out)) {
+		in->hello.ring_limit = min_t(u32, in->hello.ring_limit,
+					     out->peer_limit);
+		vshm_conn_post(in, VSHM_OP_RESPONSE);
+		vshm_conn_put(in);
+		vshm_conn_put(out);
 	}
 	return true;
 }
@@ -339,6 +356,8 @@ static int vshm_forward_connect(struct vshm_forward *fw, struct vshm_link *to,
 	}
 	vshm_conn_attach(out, conn);
 	vshm_record_hello(conn, VSHM_OP_REQUEST);
+	/* a packet must fit at both ends, and here */
+	conn->hello.ring_limit = min(conn->hello.ring_limit, rec->ring_limit);
 	vshm_set_state(out, VSHM_CONNECTING);
 	refcount_inc(&conn->refs);
 	sock_hold(&out->sk);

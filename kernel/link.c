@@ -160,9 +160,7 @@ static void vshm_link_kill_conn(struct vshm_conn *conn)
 	}
 	release_sock(sk);
 
-	set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
-	set_bit(VSHM_CONN_RESET_GOT, &conn->flags);
-	vshm_conn_finish(conn);
+	vshm_conn_abandon(conn);
 }
 
 /**

@@ -19,14 +19,21 @@ static int vshm_create(struct net *net, struct socket *sock, int protocol,
 
 	if (protocol && protocol != vshm_family)
 		return -EPROTONOSUPPORT;
-	if (sock->type != SOCK_STREAM)
+	switch (sock->type) {
+	case SOCK_STREAM:
+		sock->ops = &vshm_stream_ops;
+		break;
+	case SOCK_SEQPACKET:
+		sock->ops = &vshm_seqpacket_ops;
+		break;
+	default:
 		return -ESOCKTNOSUPPORT;
+	}
 	sk = vshm_sock_alloc(net, sock, sock->type, GFP_KERNEL, kern);
 	if (!sk)
 		return -ENOBUFS;
 	sk->sk_protocol = protocol;
 	vshm_sk(sk)->local.protocol = protocol;
-	sock->ops = &vshm_stream_ops;
 	sock->state = SS_UNCONNECTED;
 	return 0;
 }

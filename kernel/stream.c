@@ -1,166 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sending and receiving bytes: the data path.
+ * Streams: sending and receiving bytes.
  *
  * A sender copies from the program's buffer straight into the ring that the
  * peer owns, a receiver from its own ring to the program's buffer. Each has a
  * lock of its own, so both run at once, and long transfers are published in
  * pieces, so that the two ends copy at the same time.
- *
- * Copies are made with page faults disabled. One that faults stops short; the
- * page is brought in with the lock dropped. So a lock is held as long as a copy
- * of one piece takes and no longer, whatever lies behind the program's buffer,
- * and a link can be taken away in bounded time.
  */
-#include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 #include <linux/uio.h>
 
+#include "io.h"
 #include "vshm.h"
 
 /* Large enough to cost little per byte, small enough to overlap. */
 #define VSHM_PIECE	(64 * 1024)
-
-/* Copy up to @n bytes to the head; returns how many were copied. */
-static size_t vshm_copy_in(struct vshm_sender *s, struct iov_iter *from,
-			   size_t n)
-{
-	size_t first = vshm_ring_piece(s->mask, s->head, n), done;
-
-	pagefault_disable();
-	done = copy_from_iter(vshm_sender_at(s, s->head), first, from);
-	if (done == first && first < n)
-		done += copy_from_iter(s->mem.data, n - first, from);
-	pagefault_enable();
-	return done;
-}
-
-/* Copy up to @n bytes from position @at; returns how many were copied. */
-static size_t vshm_copy_out(struct vshm_receiver *r, u64 at,
-			    struct iov_iter *to, size_t n)
-{
-	size_t first = vshm_ring_piece(r->mask, at, n), done;
-
-	pagefault_disable();
-	done = copy_to_iter(vshm_receiver_at(r, at), first, to);
-	if (done == first && first < n)
-		done += copy_to_iter(r->mem.data, n - first, to);
-	pagefault_enable();
-	return done;
-}
-
-/* A socket that is not connected, or whose link died: errno, or 0. */
-static int vshm_io_error(struct sock *sk)
-{
-	struct vshm_sock *vsk = vshm_sk(sk);
-
-	if (READ_ONCE(vsk->state) < VSHM_CONNECTED)
-		return READ_ONCE(sk->sk_err) ? sock_error(sk) : -ENOTCONN;
-	if (READ_ONCE(vsk->gone)) {
-		sock_error(sk);
-		return -ECONNRESET;
-	}
-	return 0;
-}
-
-static int vshm_send_error(struct sock *sk)
-{
-	int err;
-
-	if (likely(!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) &&
-		   READ_ONCE(vshm_sk(sk)->state) >= VSHM_CONNECTED))
-		return 0;
-	err = vshm_io_error(sk) ?: sock_error(sk);
-	return err ?: -EPIPE;
-}
-
-/* The peer's index is impossible: reset the connection; @lock is held. */
-static void vshm_io_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
-			      struct mutex *lock, const char *what)
-{
-	refcount_inc(&conn->refs);
-	mutex_unlock(lock);
-	vshm_sock_violation(vsk, conn, what);
-	vshm_conn_put(conn);
-	mutex_lock(lock);
-}
-
-/* Go on in the larger ring that the peer announced, if it did. */
-static int vshm_send_follow(struct vshm_conn *conn)
-{
-	struct vshm_sender *s = &conn->tx;
-	struct vshm_ring_mem mem = { };
-
-	/* pairs with the release in vshm_receiver_announce() */
-	mem.offset = smp_load_acquire(&s->mem.ring->next);
-	if (!mem.offset)
-		return 0;
-	mem.order = READ_ONCE(s->mem.ring->next_order);
-	if (mem.order <= s->mem.order || mem.order > VSHM_RING_ORDER_MAX ||
-	    conn->link->ops->peer_ring(conn->link, &mem))
-		return -EPROTO;
-	spin_lock_irq(&conn->event_lock);
-	vshm_sender_move(s, &mem);
-	spin_unlock_irq(&conn->event_lock);
-	clear_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
-	return 1;
-}
-
-/**
- * vshm_send_space() - look for space that was freed or that a larger ring has
- * @sk: socket
- * @conn: its connection, whose rings are attached
- *
- * Context: tx_lock held.
- * Return: bytes, or -EPROTO.
- */
-s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn)
-{
-	struct vshm_sender *s = &conn->tx;
-	u64 limit = vshm_send_limit(sk);
-	u64 space;
-	int err;
-
-	if (vshm_sender_sync(s))
-		return -EPROTO;
-	space = vshm_sender_space(s, limit);
-	if (space || limit <= s->mask + 1)
-		return space;
-	err = vshm_send_follow(conn);
-	if (err < 0 || vshm_sender_sync(s))
-		return -EPROTO;
-	return vshm_sender_space(s, limit);
-}
-
-/**
- * vshm_send_wants_more() - should a larger ring be asked for?
- * @sk: socket
- * @conn: its connection, whose ring is full
- *
- * Context: tx_lock held.
- * Return: true once for each ring that is smaller than the send queue may be.
- */
-bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn)
-{
-	return vshm_send_limit(sk) > conn->tx.mask + 1 &&
-	       !test_and_set_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
-}
-
-/* The ring is full: ask for a larger one, once, then wait. */
-static int vshm_send_full(struct sock *sk, struct vshm_conn *conn, long *timeo)
-{
-	struct vshm_sock *vsk = vshm_sk(sk);
-
-	if (vshm_send_wants_more(sk, conn)) {
-		refcount_inc(&conn->refs);
-		mutex_unlock(&vsk->tx_lock);
-		vshm_conn_post(conn, VSHM_OP_GROW);
-		vshm_conn_put(conn);
-		mutex_lock(&vsk->tx_lock);
-		return 0;
-	}
-	return vshm_wait_space(sk, conn, timeo);
-}
 
 /*
  * Send some bytes, or wait for space. tx_lock is held, and may be dropped
@@ -185,9 +38,9 @@ static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg, long *timeo)
 	n = min_t(size_t, left, VSHM_PIECE);
 	space = vshm_sender_space(&conn->tx, vshm_send_limit(sk));
 	if (unlikely(space < n)) {
-		space = vshm_send_space(sk, conn);
+		space = vshm_send_space(sk, conn, 1);
 		if (!space)
-			return vshm_send_full(sk, conn, timeo);
+			return vshm_send_full(sk, conn, 1, timeo);
 		if (space < 0) {
 			vshm_io_violation(vsk, conn, &vsk->tx_lock,
 					  "index of a receiver");
@@ -196,7 +49,7 @@ static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg, long *timeo)
 		n = min_t(size_t, n, space);
 	}
 
-	done = vshm_copy_in(&conn->tx, &msg->msg_iter, n);
+	done = vshm_copy_in(&conn->tx, conn->tx.head, &msg->msg_iter, n);
 	if (likely(done) && vshm_sender_publish(&conn->tx, done))
 		vshm_conn_notify(conn, VSHM_NEWS_DATA);
 	if (likely(done == n))
@@ -252,45 +105,6 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (sent || !ret)
 		return sent;
 	return sk_stream_error(sk, msg->msg_flags, ret);
-}
-
-/* Follow the sender to its next ring, and free the one that is left. */
-static bool vshm_recv_follow(struct vshm_conn *conn)
-{
-	struct vshm_receiver *r = &conn->rx;
-	struct vshm_ring_mem old;
-	bool moved;
-
-	spin_lock_irq(&conn->event_lock);
-	moved = vshm_receiver_move(r, &old);
-	/* whoever watches for edges asked on the old ring */
-	if (moved && READ_ONCE(vshm_sk(conn->sk)->polled))
-		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
-	spin_unlock_irq(&conn->event_lock);
-	if (moved)
-		conn->link->ops->free(conn->link, &old);
-	return moved;
-}
-
-/**
- * vshm_recv_avail() - bytes that can be received now
- * @conn: connection
- *
- * Context: rx_lock held.
- * Return: bytes, in the ring that is read at present, or -EPROTO.
- */
-s64 vshm_recv_avail(struct vshm_conn *conn)
-{
-	struct vshm_receiver *r = &conn->rx;
-
-	if (unlikely(!r->mem.ring))
-		return 0;
-	do {
-		if (vshm_receiver_sync(r))
-			return -EPROTO;
-	} while (unlikely(r->head == r->tail && r->nr_next) &&
-		 vshm_recv_follow(conn));
-	return r->head - r->tail;
 }
 
 /* One call of recvmsg(2). */

@@ -2,7 +2,8 @@
 /*
  * vshm inside the kernel: the objects and who calls whom.
  *
- *   af_vshm.c connect.c stream.c   the socket calls
+ *   af_vshm.c connect.c sockopt.c  the socket calls
+ *   stream.c seqpacket.c io.c wait.c   sending, receiving, waiting
  *   state.c table.c                status of a socket; the socket table
  *   conn.c control.c               a connection; the control protocol
  *   ring.c                         the ring
@@ -54,6 +55,7 @@
 extern int vshm_family;
 extern struct proto vshm_proto;
 extern const struct proto_ops vshm_stream_ops;
+extern const struct proto_ops vshm_seqpacket_ops;
 
 /**
  * struct vshm_endpoint - socket structure, one for each end of a socket's entry
@@ -292,6 +294,7 @@ enum {
  * @gen: generation of that slot
  * @peer_slot: the peer's slot
  * @peer_gen: generation of that slot
+ * @peer_limit: log2 of the largest ring that the peer will offer
  * @posts: bit mask of &enum vshm_op to send
  * @hello: the request or response to send
  * @how: for a shutdown: VSHM_HOW_*
@@ -311,6 +314,7 @@ struct vshm_conn {
 	u32			gen;
 	u32			peer_slot;
 	u32			peer_gen;
+	u32			peer_limit;
 
 	unsigned long		posts;
 	struct vshm_record	hello;
@@ -361,6 +365,7 @@ int vshm_connect(struct socket *sock, struct sockaddr *addr, int len,
 		 int flags);
 void vshm_connect_timeout(struct work_struct *work);
 void vshm_connect_failed(struct vshm_sock *vsk, int err);
+int vshm_socketpair(struct socket *a, struct socket *b);
 int vshm_listen(struct socket *sock, int backlog);
 int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags,
 		   bool kern);
@@ -371,22 +376,30 @@ int vshm_setsockopt(struct socket *sock, int level, int optname,
 int vshm_getsockopt(struct socket *sock, int level, int optname,
 		    char __user *optval, int __user *optlen);
 
-/* stream.c */
+/* stream.c seqpacket.c */
+int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
+int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			   int flags);
+s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
+			struct vshm_packet *packet);
 int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 			int flags);
 
-s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn);
+
+/* io.c */
+s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need);
 bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn);
 s64 vshm_recv_avail(struct vshm_conn *conn);
 
 /* wait.c */
-bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn);
+bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need);
 bool vshm_arm_data(struct vshm_conn *conn, u64 seen);
 void vshm_write_space(struct sock *sk);
 void vshm_state_change(struct sock *sk);
 __poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait);
-int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, long *timeo);
+int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
+		    long *timeo);
 int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 		   long *timeo);
 void vshm_wake_readers(struct sock *sk);
@@ -400,11 +413,13 @@ void vshm_conn_exit(void);
 struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk);
 void vshm_conn_put(struct vshm_conn *conn);
 struct vshm_conn *vshm_conn_find(struct vshm_link *link, u32 slot, u32 gen);
+void vshm_conn_adopt(struct vshm_conn *conn, u32 slot, u32 gen);
 void vshm_conn_attach(struct vshm_sock *vsk, struct vshm_conn *conn);
 void vshm_conn_detach(struct vshm_sock *vsk);
 void vshm_conn_post(struct vshm_conn *conn, enum vshm_op op);
 void vshm_conn_reset(struct vshm_conn *conn, int reason);
 void vshm_conn_finish(struct vshm_conn *conn);
+void vshm_conn_abandon(struct vshm_conn *conn);
 void vshm_conn_news(struct vshm_conn *conn, unsigned int kind);
 void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind);
 u64 vshm_conn_sendq(struct vshm_sock *vsk);

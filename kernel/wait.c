@@ -40,23 +40,30 @@ u64 vshm_send_limit(const struct sock *sk)
 	return READ_ONCE(sk->sk_sndbuf);
 }
 
-/* Half of what the send queue may hold is free: worth waking up for. */
-static bool vshm_space_ready(const struct vshm_sender *s, u64 limit)
+/* What may remain in the send queue when it is worth waking up: half. */
+static u64 vshm_space_rest(u64 limit, u64 need)
+{
+	return min(limit / 2, limit - min(need, limit));
+}
+
+static bool vshm_space_ready(const struct vshm_sender *s, u64 limit, u64 need)
 {
 	u64 used = READ_ONCE(s->head) - READ_ONCE(s->mem.ring->tail);
 
-	return used <= limit / 2 || READ_ONCE(s->mem.ring->next);
+	return (need <= limit && used <= vshm_space_rest(limit, need)) ||
+	       READ_ONCE(s->mem.ring->next);
 }
 
 /**
  * vshm_arm_space() - ask for a notification of space
  * @sk: socket
  * @conn: its connection
+ * @need: bytes wanted at least
  *
  * Context: process context.
  * Return: true when there is no need to wait for it.
  */
-bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn)
+bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need)
 {
 	struct vshm_sender *s = &conn->tx;
 	bool ready = true;
@@ -65,10 +72,11 @@ bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn)
 	spin_lock_irq(&conn->event_lock);
 	if (s->mem.ring) {
 		limit = min(vshm_send_limit(sk), s->mask + 1);
-		ready = vshm_space_ready(s, limit);
+		ready = vshm_space_ready(s, limit, need);
 		if (!ready) {
-			vshm_sender_arm(s, limit / 2);
-			ready = vshm_space_ready(s, limit);
+			vshm_sender_arm(s, s->mask + 1 -
+					   vshm_space_rest(limit, need));
+			ready = vshm_space_ready(s, limit, need);
 		}
 	}
 	spin_unlock_irq(&conn->event_lock);
@@ -120,6 +128,7 @@ static long vshm_sleep(struct sock *sk, struct vshm_waiter *waiter, int mask,
  * vshm_wait_space() - let go of the sending direction until there is space
  * @sk: socket
  * @conn: its connection
+ * @need: bytes wanted at least
  * @timeo: jiffies left; updated
  *
  * Whether it waits or not, the peer is asked for a notification: a program that
@@ -127,18 +136,19 @@ static long vshm_sleep(struct sock *sk, struct vshm_waiter *waiter, int mask,
  * Context: tx_lock is held, dropped, and held again on return.
  * Return: 0 to look again, -EAGAIN when @timeo is 0, or the errno of a signal.
  */
-int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, long *timeo)
+int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
+		    long *timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_waiter waiter;
 
 	if (!*timeo)
-		return vshm_arm_space(sk, conn) ? 0 : -EAGAIN;
+		return vshm_arm_space(sk, conn, need) ? 0 : -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
 	vsk->tx.waits++;
 	vshm_waiter_join(sk, &waiter, EPOLLOUT);
-	if (!vshm_arm_space(sk, conn)) {
+	if (!vshm_arm_space(sk, conn, need)) {
 		mutex_unlock(&vsk->tx_lock);
 		*timeo = vshm_sleep(sk, &waiter, SEND_SHUTDOWN, *timeo);
 		mutex_lock(&vsk->tx_lock);
@@ -280,7 +290,7 @@ static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 	}
 	if (vshm_conn_recvq(vsk) >= READ_ONCE(sk->sk_rcvlowat))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (vshm_arm_space(sk, conn))
+	if (vshm_arm_space(sk, conn, 1))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 out:
 	rcu_read_unlock();

@@ -94,6 +94,26 @@ struct vshm_ring {
 	((order) < 12 ? VSHM_PAGE - (1UL << (order)) : VSHM_PAGE)
 #define VSHM_RING_BYTES(order)	(VSHM_RING_DATA(order) + (1UL << (order)))
 
+/**
+ * struct vshm_packet - header of a packet in a ring of a SOCK_SEQPACKET socket;
+ *	writer: sender
+ * @len: bytes of data, which follow
+ * @flags: VSHM_PACKET_EOR
+ *
+ * A packet starts at a multiple of 8 and lies in one ring as a whole.
+ */
+struct vshm_packet {
+	__u32	len;
+	__u32	flags;
+};
+
+/* The sender marked the end of a record. */
+#define VSHM_PACKET_EOR		(1U << 0)
+
+/* Bytes of the ring that a packet takes. */
+#define VSHM_PACKET_BYTES(len) \
+	((sizeof(struct vshm_packet) + (__u64)(len) + 7) & ~7ULL)
+
 /*
  * News: which connections of the owner have something to look at, two bits
  * for each of its slots, in two levels. The peer sets the bit in @news, then
@@ -204,7 +224,8 @@ enum vshm_op {
  * @type: request, response: SOCK_STREAM, ... of the sender's socket
  * @protocol: the same, its protocol
  * @family: the same, its family number
- * @reserved1: 0
+ * @ring_limit: request, response: log2 of the largest ring that the sender of
+ *	the record will receive from, which bounds a packet
  * @options: request, response: &enum vshm_option of the sender's socket
  * @reserved2: 0
  */
@@ -227,7 +248,7 @@ struct vshm_record {
 	__u16	type;
 	__u16	protocol;
 	__u16	family;
-	__u16	reserved1;
+	__u16	ring_limit;
 	__u32	options;
 	__u8	reserved2[52];
 };

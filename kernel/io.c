@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What streams and packets share of the data path: errors, space and rings.
+ */
+#include "io.h"
+
+/**
+ * vshm_io_error() - can there be any input or output?
+ * @sk: socket
+ *
+ * Return: 0, -ENOTCONN or the error of a failed connect, or -ECONNRESET for
+ * good when the link has died.
+ */
+int vshm_io_error(struct sock *sk)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+
+	if (READ_ONCE(vsk->state) < VSHM_CONNECTED)
+		return READ_ONCE(sk->sk_err) ? sock_error(sk) : -ENOTCONN;
+	if (READ_ONCE(vsk->gone)) {
+		sock_error(sk);
+		return -ECONNRESET;
+	}
+	return 0;
+}
+
+/**
+ * __vshm_send_error() - why a socket cannot send
+ * @sk: socket that is not connected, or whose sending direction is closed
+ *
+ * Return: an errno; a pending error of the socket is taken.
+ */
+int __vshm_send_error(struct sock *sk)
+{
+	int err = vshm_io_error(sk) ?: sock_error(sk);
+
+	return err ?: -EPIPE;
+}
+
+/**
+ * vshm_io_violation() - what the peer wrote is impossible: reset the connection
+ * @vsk: socket
+ * @conn: its connection
+ * @lock: tx_lock or rx_lock, held; dropped meanwhile
+ * @what: what it was, for the log
+ */
+void vshm_io_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
+		       struct mutex *lock, const char *what)
+{
+	refcount_inc(&conn->refs);
+	mutex_unlock(lock);
+	vshm_sock_violation(vsk, conn, what);
+	vshm_conn_put(conn);
+	mutex_lock(lock);
+}
+
+/* Go on in the larger ring that the peer announced, if it did. */
+static int vshm_send_follow(struct vshm_conn *conn)
+{
+	struct vshm_sender *s = &conn->tx;
+	struct vshm_ring_mem mem = { };
+
+	/* pairs with the release in vshm_receiver_announce() */
+	mem.offset = smp_load_acquire(&s->mem.ring->next);
+	if (!mem.offset)
+		return 0;
+	mem.order = READ_ONCE(s->mem.ring->next_order);
+	if (mem.order <= s->mem.order || mem.order > VSHM_RING_ORDER_MAX ||
+	    conn->link->ops->peer_ring(conn->link, &mem))
+		return -EPROTO;
+	spin_lock_irq(&conn->event_lock);
+	vshm_sender_move(s, &mem);
+	spin_unlock_irq(&conn->event_lock);
+	clear_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
+	return 1;
+}
+
+/**
+ * vshm_send_space() - look for space that was freed or that a larger ring has
+ * @sk: socket
+ * @conn: its connection, whose rings are attached
+ * @need: bytes wanted at least; a larger ring is used to get them
+ *
+ * Context: tx_lock held.
+ * Return: bytes, or -EPROTO.
+ */
+s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need)
+{
+	struct vshm_sender *s = &conn->tx;
+	u64 limit = vshm_send_limit(sk);
+	u64 space;
+	int err;
+
+	if (vshm_sender_sync(s))
+		return -EPROTO;
+	space = vshm_sender_space(s, limit);
+	if (space >= need || limit <= s->mask + 1)
+		return space;
+	err = vshm_send_follow(conn);
+	if (err < 0 || vshm_sender_sync(s))
+		return -EPROTO;
+	return vshm_sender_space(s, limit);
+}
+
+/**
+ * vshm_send_wants_more() - should a larger ring be asked for?
+ * @sk: socket
+ * @conn: its connection, whose ring is full
+ *
+ * Context: tx_lock held.
+ * Return: true once for each ring that is smaller than the send queue may be.
+ */
+bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn)
+{
+	return vshm_send_limit(sk) > conn->tx.mask + 1 &&
+	       !test_and_set_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
+}
+
+/**
+ * vshm_send_full() - the ring is full: ask for a larger one, or wait
+ * @sk: socket
+ * @conn: its connection
+ * @need: bytes wanted at least
+ * @timeo: jiffies left; updated
+ *
+ * Context: tx_lock is held, dropped, and held again on return.
+ * Return: 0 to look again, -EAGAIN when @timeo is 0, or the errno of a signal.
+ */
+int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
+		   long *timeo)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	long nap, left;
+	int err;
+
+	if (vshm_send_wants_more(sk, conn)) {
+		refcount_inc(&conn->refs);
+		mutex_unlock(&vsk->tx_lock);
+		vshm_conn_post(conn, VSHM_OP_GROW);
+		vshm_conn_put(conn);
+		mutex_lock(&vsk->tx_lock);
+		return 0;
+	}
+	if (likely(need <= conn->tx.mask + 1))
+		return vshm_wait_space(sk, conn, need, timeo);
+
+	/* a larger ring must come; if memory is short there, ask again */
+	nap = min_t(long, *timeo, HZ / 10);
+	left = nap;
+	err = vshm_wait_space(sk, conn, need, &left);
+	if (*timeo != MAX_SCHEDULE_TIMEOUT)
+		*timeo -= nap - left;
+	if (!left)
+		clear_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
+	return err;
+}
+
+/* Follow the sender to its next ring, and free the one that is left. */
+static bool vshm_recv_follow(struct vshm_conn *conn)
+{
+	struct vshm_receiver *r = &conn->rx;
+	struct vshm_ring_mem old;
+	bool moved;
+
+	spin_lock_irq(&conn->event_lock);
+	moved = vshm_receiver_move(r, &old);
+	/* whoever watches for edges asked on the old ring */
+	if (moved && READ_ONCE(vshm_sk(conn->sk)->polled))
+		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
+	spin_unlock_irq(&conn->event_lock);
+	if (moved)
+		conn->link->ops->free(conn->link, &old);
+	return moved;
+}
+
+/**
+ * vshm_recv_avail() - bytes that can be received now
+ * @conn: connection
+ *
+ * Context: rx_lock held.
+ * Return: bytes, in the ring that is read at present, or -EPROTO.
+ */
+s64 vshm_recv_avail(struct vshm_conn *conn)
+{
+	struct vshm_receiver *r = &conn->rx;
+
+	if (unlikely(!r->mem.ring))
+		return 0;
+	do {
+		if (vshm_receiver_sync(r))
+			return -EPROTO;
+	} while (unlikely(r->head == r->tail && r->nr_next) &&
+		 vshm_recv_follow(conn));
+	return r->head - r->tail;
+}

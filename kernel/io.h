@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What streams and packets share of the data path.
+ *
+ * Copies are made with page faults disabled. One that faults stops short; the
+ * page is brought in with the lock dropped. So a lock is held as long as a copy
+ * of one piece takes and no longer, whatever lies behind the program's buffer,
+ * and a link can be taken away in bounded time.
+ */
+#ifndef _VSHM_IO_H
+#define _VSHM_IO_H
+
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#include "vshm.h"
+
+int vshm_io_error(struct sock *sk);
+int __vshm_send_error(struct sock *sk);
+void vshm_io_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
+		       struct mutex *lock, const char *what);
+int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
+		   long *timeo);
+
+/* Why a socket cannot send, or 0. */
+static inline int vshm_send_error(struct sock *sk)
+{
+	if (likely(!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) &&
+		   READ_ONCE(vshm_sk(sk)->state) >= VSHM_CONNECTED))
+		return 0;
+	return __vshm_send_error(sk);
+}
+
+/* Copy up to @n bytes to position @at; returns how many were copied. */
+static inline size_t vshm_copy_in(struct vshm_sender *s, u64 at,
+				  struct iov_iter *from, size_t n)
+{
+	size_t first = vshm_ring_piece(s->mask, at, n), done;
+
+	pagefault_disable();
+	done = copy_from_iter(vshm_sender_at(s, at), first, from);
+	if (done == first && first < n)
+		done += copy_from_iter(s->mem.data, n - first, from);
+	pagefault_enable();
+	return done;
+}
+
+/* Copy up to @n bytes from position @at; returns how many were copied. */
+static inline size_t vshm_copy_out(struct vshm_receiver *r, u64 at,
+				   struct iov_iter *to, size_t n)
+{
+	size_t first = vshm_ring_piece(r->mask, at, n), done;
+
+	pagefault_disable();
+	done = copy_to_iter(vshm_receiver_at(r, at), first, to);
+	if (done == first && first < n)
+		done += copy_to_iter(r->mem.data, n - first, to);
+	pagefault_enable();
+	return done;
+}
+
+#endif /* _VSHM_IO_H */

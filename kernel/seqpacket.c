@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SOCK_SEQPACKET: sending and receiving packets.
+ *
+ * A packet lies in the ring behind a header with its length, as a whole, and is
+ * published at once. So a receiver sees it all or not at all, and what does not
+ * fit a program's buffer is skipped.
+ */
+#include "io.h"
+#include "vshm.h"
+
+/**
+ * vshm_seqpacket_next() - the packet at the tail of the receive queue
+ * @conn: connection
+ * @avail: bytes that are there, more than 0
+ * @packet: takes its header
+ *
+ * Context: rx_lock held.
+ * Return: bytes that the packet takes in the ring, 0 when it is not there as a
+ * whole yet, or -EPROTO.
+ */
+s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
+			struct vshm_packet *packet)
+{
+	const struct vshm_packet *shared;
+	u64 bytes;
+
+	if (avail < sizeof(*packet))
+		return -EPROTO;
+	/* aligned, so in one piece; loaded once */
+	shared = (void *)vshm_receiver_at(&conn->rx, conn->rx.tail);
+	packet->len = READ_ONCE(shared->len);
+	packet->flags = READ_ONCE(shared->flags);
+	bytes = VSHM_PACKET_BYTES(packet->len);
+	if (bytes > conn->rx.mask + 1)
+		return -EPROTO;
+	return bytes <= avail ? bytes : 0;
+}
+
+/* Largest packet that both ends have room for. */
+static u64 vshm_seqpacket_max(struct sock *sk, const struct vshm_conn *conn)
+{
+	return min(vshm_send_limit(sk), 1ULL << conn->peer_limit) -
+	       sizeof(struct vshm_packet);
+}
+
+/*
+ * Send the packet, or wait for space. tx_lock is held, and may be dropped
+ * meanwhile. Returns 1 when it is sent, 0 to try again, or an errno.
+ */
+static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
+			       long *timeo)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_packet *packet;
+	struct vshm_conn *conn;
+	struct vshm_sender *s;
+	u64 bytes;
+	size_t n;
+	s64 space;
+	int err;
+
+	err = vshm_send_error(sk);
+	if (unlikely(err))
+		return err;
+	conn = rcu_dereference_protected(vsk->conn,
+					 lockdep_is_held(&vsk->tx_lock));
+	if (unlikely(!conn || !conn->tx.mem.ring))
+		return -EPIPE;
+	if (len > vshm_seqpacket_max(sk, conn))
+		return -EMSGSIZE;
+
+	s = &conn->tx;
+	bytes = VSHM_PACKET_BYTES(len);
+	space = vshm_sender_space(s, vshm_send_limit(sk));
+	if (unlikely(space < bytes)) {
+		space = vshm_send_space(sk, conn, bytes);
+		if (space < 0) {
+			vshm_io_violation(vsk, conn, &vsk->tx_lock,
+					  "index of a receiver");
+			return 0;
+		}
+		if (space < bytes)
+			return vshm_send_full(sk, conn, bytes, timeo);
+	}
+
+	packet = (void *)vshm_sender_at(s, s->head);
+	packet->len = len;
+	packet->flags = msg->msg_flags & MSG_EOR ? VSHM_PACKET_EOR : 0;
+	n = vshm_copy_in(s, s->head + sizeof(*packet), &msg->msg_iter, len);
+	if (likely(n == len)) {
+		if (vshm_sender_publish(s, bytes))
+			vshm_conn_notify(conn, VSHM_NEWS_DATA);
+		return 1;
+	}
+
+	/* nothing is published yet: from the start, with the pages there */
+	iov_iter_revert(&msg->msg_iter, n);
+	mutex_unlock(&vsk->tx_lock);
+	if (fault_in_iov_iter_readable(&msg->msg_iter, len))
+		err = -EFAULT;
+	mutex_lock(&vsk->tx_lock);
+	return err;
+}
+
+/**
+ * vshm_seqpacket_sendmsg() - send(2) and its kin on a seqpacket socket
+ * @sock: socket
+ * @msg: packet and flags
+ * @len: bytes of the packet
+ *
+ * Return: @len, or an errno; -EMSGSIZE for a packet larger than SO_SNDBUF or
+ * the peer's SO_RCVBUF allows.
+ */
+int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	long timeo;
+	int ret;
+
+	if (unlikely(msg->msg_flags & MSG_OOB))
+		return -EOPNOTSUPP;
+	if (unlikely(msg->msg_namelen))
+		return sock->state == SS_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+
+	mutex_lock(&vsk->tx_lock);
+	vsk->senders++;
+	do {
+		ret = vshm_seqpacket_send(sk, msg, len, &timeo);
+	} while (!ret);
+	if (ret > 0) {
+		vsk->tx.bytes += len;
+		vsk->tx.calls++;
+	}
+	vsk->senders--;
+	mutex_unlock(&vsk->tx_lock);
+	return ret > 0 ? len : sk_stream_error(sk, msg->msg_flags, ret);
+}
+
+/* One call of recvmsg(2). */
+struct vshm_seqpacket_recv {
+	struct msghdr	*msg;
+	size_t		len;
+	int		flags;
+	long		timeo;
+	size_t		done;
+};
+
+/* Copy a packet out; returns 1 when that is done, 0 to try again, -EFAULT. */
+static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
+			       struct vshm_seqpacket_recv *rv,
+			       const struct vshm_packet *packet)
+{
+	size_t want = min_t(size_t, packet->len, rv->len), n;
+	struct msghdr *msg = rv->msg;
+	int err = 0;
+
+	n = vshm_copy_out(&conn->rx, conn->rx.tail + sizeof(*packet),
+			  &msg->msg_iter, want);
+	if (unlikely(n != want)) {
+		iov_iter_revert(&msg->msg_iter, n);
+		mutex_unlock(&vsk->rx_lock);
+		if (fault_in_iov_iter_writeable(&msg->msg_iter, want))
+			err = -EFAULT;
+		mutex_lock(&vsk->rx_lock);
+		return err;
+	}
+	if (!(rv->flags & MSG_PEEK) &&
+	    vshm_receiver_consume(&conn->rx, VSHM_PACKET_BYTES(packet->len)))
+		vshm_conn_notify(conn, VSHM_NEWS_SPACE);
+	if (want < packet->len)
+		msg->msg_flags |= MSG_TRUNC;
+	if (packet->flags & VSHM_PACKET_EOR)
+		msg->msg_flags |= MSG_EOR;
+	rv->done = rv->flags & MSG_TRUNC ? packet->len : want;
+	return 1;
+}
+
+/*
+ * Receive a packet, or wait for one. rx_lock is held, and may be dropped
+ * meanwhile. Returns 1 when the call is done, 0 to try again, or an errno.
+ */
+static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_packet packet;
+	struct vshm_conn *conn;
+	s64 avail, bytes = 0;
+	int pending, err;
+	u8 shut;
+
+	/* before the ring: packets that came before the end are seen */
+	shut = smp_load_acquire(&sk->sk_shutdown);
+	pending = READ_ONCE(sk->sk_err);
+	smp_rmb();
+	conn = rcu_dereference_protected(vsk->conn,
+					 lockdep_is_held(&vsk->rx_lock));
+	avail = conn ? vshm_recv_avail(conn) : 0;
+	if (avail > 0)
+		bytes = vshm_seqpacket_next(conn, avail, &packet);
+	if (unlikely(avail < 0 || bytes < 0)) {
+		vshm_io_violation(vsk, conn, &vsk->rx_lock, "packet");
+		return 0;
+	}
+	if (likely(bytes))
+		return vshm_seqpacket_copy(vsk, conn, rv, &packet);
+
+	err = vshm_io_error(sk);
+	if (err)
+		return err;
+	if (pending)
+		return sock_error(sk);
+	if (!conn || (shut & RCV_SHUTDOWN))
+		return 1;
+	return vshm_wait_data(sk, conn, avail, &rv->timeo);
+}
+
+/**
+ * vshm_seqpacket_recvmsg() - recv(2) and its kin on a seqpacket socket
+ * @sock: socket
+ * @msg: takes the packet
+ * @len: room for it
+ * @flags: MSG_*
+ *
+ * Return: bytes received, with MSG_TRUNC the length of the packet, 0 at the end
+ * or for an empty packet, or an errno.
+ */
+int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			   int flags)
+{
+	struct sock *sk = sock->sk;
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_seqpacket_recv rv = {
+		.msg = msg,
+		.len = len,
+		.flags = flags,
+		.timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
+	};
+	int ret;
+
+	if (unlikely(flags & MSG_OOB))
+		return -EOPNOTSUPP;
+	msg->msg_namelen = 0;
+
+	mutex_lock(&vsk->rx_lock);
+	vsk->receivers++;
+	do {
+		ret = vshm_seqpacket_recv(sk, &rv);
+	} while (!ret);
+	if (ret > 0 && !(flags & MSG_PEEK)) {
+		vsk->rx.bytes += rv.done;
+		vsk->rx.calls++;
+	}
+	vsk->receivers--;
+	mutex_unlock(&vsk->rx_lock);
+	return ret > 0 ? rv.done : ret;
+}
