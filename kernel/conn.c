@@ -5,9 +5,9 @@
  *
  * Life: vshm_conn_alloc() takes a slot and a ring; the socket attaches it, and
  * later detaches it. Meanwhile or afterwards each side says its last word, a
- * reset. When both are said the connection is over and leaves its slot; with
- * its last reference the ring goes back. A link that dies says the last word
- * for both.
+ * reset. When both are said and it is detached, the connection is over and
+ * leaves its slot; with its last reference the ring goes back. A link that dies
+ * says the last word for both.
  */
 #include <linux/log2.h>
 #include <linux/slab.h>
@@ -192,6 +192,8 @@ void vshm_conn_detach(struct vshm_sock *vsk)
 	RCU_INIT_POINTER(vsk->conn, NULL);
 	mutex_unlock(&vsk->rx_lock);
 	mutex_unlock(&vsk->tx_lock);
+	set_bit(VSHM_CONN_DETACHED, &conn->flags);
+	vshm_conn_finish(conn);
 	vshm_conn_put(conn);
 }
 
@@ -226,7 +228,7 @@ void vshm_conn_reset(struct vshm_conn *conn, int reason)
 }
 
 /**
- * vshm_conn_finish() - leave the slot if both sides have said their last word
+ * vshm_conn_finish() - leave the slot if nothing more is to come
  * @conn: connection; the caller has a reference of its own
  *
  * Context: process context.
@@ -235,6 +237,7 @@ void vshm_conn_finish(struct vshm_conn *conn)
 {
 	if (!test_bit(VSHM_CONN_RESET_SENT, &conn->flags) ||
 	    !test_bit(VSHM_CONN_RESET_GOT, &conn->flags) ||
+	    !test_bit(VSHM_CONN_DETACHED, &conn->flags) ||
 	    test_and_set_bit(VSHM_CONN_OVER, &conn->flags))
 		return;
 	xa_erase(&conn->link->slots, conn->slot);
@@ -251,6 +254,7 @@ void vshm_conn_abandon(struct vshm_conn *conn)
 {
 	set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
 	set_bit(VSHM_CONN_RESET_GOT, &conn->flags);
+	set_bit(VSHM_CONN_DETACHED, &conn->flags);
 	vshm_conn_finish(conn);
 }
 

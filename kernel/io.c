@@ -108,7 +108,8 @@ s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need)
  * @conn: its connection, whose ring is full
  *
  * Context: tx_lock held.
- * Return: true once for each ring that is smaller than the send queue may be.
+ * Return: true for a ring that is smaller than the send queue may be, once
+ * until the answer has come.
  */
 bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn)
 {

@@ -153,7 +153,9 @@ static void vshm_link_kill_conn(struct vshm_conn *conn)
 
 	lock_sock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn) {
-		if (vsk->state != VSHM_CONNECTING)
+		/* an end that was read to the end stays that */
+		if (vsk->state == VSHM_CONNECTED ||
+		    vsk->state == VSHM_SHUTDOWN || vshm_conn_recvq(vsk))
 			vsk->gone = true;
 		vshm_sock_reset(vsk, ECONNRESET);
 		vshm_conn_detach(vsk);

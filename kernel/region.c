@@ -62,7 +62,7 @@ struct vshm_owed {
  * @ready: both sides acknowledge each other; work
  * @closing: being detached: nothing is left to do for @work
  * @broken: the peer broke the protocol of the control ring: start anew
- * @post_lock: guards the four members below
+ * @post_lock: guards the members up to @refusals
  * @sending: the outgoing control ring may be used
  * @posts: connections that have something to say
  * @control_tx: outgoing control ring
@@ -366,7 +366,6 @@ static void vshm_region_clean(struct vshm_region_link *rl)
 	struct vshm_ring_mem mem = { .order = VSHM_CONTROL_ORDER };
 	struct vshm_side *own = rl->own;
 
-	WARN_ON_ONCE(vshm_heap_used(rl->heap));
 	own->dgram_ring = 0;
 	own->dgram_order = 0;
 	memset(own->summary, 0, sizeof(own->summary));

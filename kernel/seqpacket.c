@@ -40,8 +40,10 @@ s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
 /* Largest packet that both ends have room for. */
 static u64 vshm_seqpacket_max(struct sock *sk, const struct vshm_conn *conn)
 {
-	return min(vshm_send_limit(sk), 1ULL << conn->peer_limit) -
-	       sizeof(struct vshm_packet);
+	u64 limit = min(vshm_send_limit(sk), 1ULL << conn->peer_limit);
+
+	return round_down(limit, VSHM_PACKET_BYTES(0)) -
+	       VSHM_PACKET_BYTES(0);
 }
 
 /*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Socket options at the family's level; numbers and meaning are AF_VSOCK's.
+ * Socket options at the family's level; the numbers are AF_VSOCK's.
  */
 #include "vshm.h"
 

@@ -5,7 +5,7 @@
  * By ID: an XArray, so that a listing can go on where it stopped, whatever came
  * and went meanwhile. By bound address: a hash of ports, each with the few
  * sockets that are bound to it on different CIDs. By connection: a hash of
- * address pairs.
+ * address pairs, which keeps two sockets from being the same end.
  *
  * A socket leaves the hashes when it is closed. Its entry by ID stays as long
  * as the program has the socket or a connection of it is not over yet: each

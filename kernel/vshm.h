@@ -20,15 +20,16 @@
  *   vshm_sock.rx_lock     the receiving direction of one socket; a call takes
  *                         both only to attach or detach the connection
  *   vshm_conn.event_lock  where the rings are, and what each end waits for
- *   vshm_region.post_lock the outgoing control ring
+ *   vshm_region_link.post_lock  the outgoing control ring
  *   vshm_net.bind_lock    allocation of ports
  *
  * tx_lock and rx_lock are never held over a page fault or a sleep that another
  * program can prolong, so taking one means waiting for a copy, at most.
  *
  * References: a socket holds its connection, a connection its socket and link, a
- * slot its connection. A connection that is over for both sides leaves its
- * slot; a socket that is closed lets go of its connection.
+ * slot its connection. A connection that is over for both sides and that no
+ * socket has leaves its slot, so whoever kills a link finds all that use it; a
+ * socket that is closed lets go of its connection.
  */
 #ifndef _VSHM_H
 #define _VSHM_H
@@ -46,6 +47,10 @@
 #include <linux/vshm_ring.h>
 
 #include "ring.h"
+
+#if BITS_PER_LONG != 64 || !defined(__LITTLE_ENDIAN)
+#error "the shared memory of vshm is that of 64-bit little-endian machines"
+#endif
 
 #define VSHM_BUFFER_DEFAULT	(256 * 1024)
 #define VSHM_BUFFER_MIN		(1 << VSHM_RING_ORDER_MIN)
@@ -67,7 +72,8 @@ extern const struct proto_ops vshm_seqpacket_ops;
  * @type: SOCK_STREAM, ...
  * @protocol: protocol number
  * @family: address family number
- * @nonblock: in non-blocking mode; of a remote end, when it connected
+ * @nonblock: in non-blocking mode; of a remote end, when it connected, or its
+ *	listener when it was accepted
  */
 struct vshm_endpoint {
 	u64	id;
@@ -104,7 +110,8 @@ struct vshm_stats {
  * @bound: the address is in the table
  * @keyed: the connection is in the table
  * @polled: somebody may watch the socket for edges: keep notifications on
- * @gone: the link died; every later call fails with ECONNRESET
+ * @gone: the link died with bytes or an end to come; every later call that
+ *	sends or receives fails with ECONNRESET
  * @since: jiffies at the last change of state
  * @conn: the connection; changes under lock_sock(), tx_lock and rx_lock
  * @accept_queue: connection queue of a listener: sockets not yet accepted
@@ -280,7 +287,8 @@ enum {
 	VSHM_CONN_PEER_KNOWN,	/* peer_slot and peer_gen are valid */
 	VSHM_CONN_RESET_SENT,	/* our last record is out */
 	VSHM_CONN_RESET_GOT,	/* so is the peer's */
-	VSHM_CONN_OVER,		/* both; the slot is free */
+	VSHM_CONN_DETACHED,	/* no socket uses the rings any more */
+	VSHM_CONN_OVER,		/* all three; the slot is free */
 	VSHM_CONN_GROW_ASKED,	/* a larger ring was asked for; tx_lock */
 };
 
@@ -299,7 +307,7 @@ enum {
  * @hello: the request or response to send
  * @how: for a shutdown: VSHM_HOW_*
  * @reason: for a reset: errno or 0
- * @post_node: in vshm_region.posts; region.post_lock
+ * @post_node: in vshm_region_link.posts; its post_lock
  * @event_lock: see vshm.h; taken from interrupts
  * @tx: send queue: the peer's ring
  * @rx: receive queue: our ring, mem.ring is NULL once it is detached

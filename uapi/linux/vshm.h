@@ -59,8 +59,8 @@ struct sockaddr_vshm {
 };
 
 /*
- * Socket options; the level is the family number, numbers and meaning are
- * those of AF_VSOCK.
+ * Socket options; the level is the family number, the numbers are those of
+ * AF_VSOCK. SO_VSHM_BUFFER_SIZE sets the send and the receive queue at once.
  */
 #define SO_VSHM_BUFFER_SIZE		0	/* __u64, bytes each way */
 #define SO_VSHM_BUFFER_MIN_SIZE		1	/* __u64 */
@@ -138,7 +138,8 @@ enum vshm_option {
 
 /**
  * struct vshm_attach - one end of a link whose memory is a memfd
- * @size: bytes in this structure, sizeof(struct vshm_attach)
+ * @size: bytes in this structure, at least sizeof(struct vshm_attach); what
+ *	goes beyond must be 0
  * @flags: must be 0
  * @memory_fd: memfd with a formatted region, sealed against shrinking
  * @in_fd: eventfd that the peer signals

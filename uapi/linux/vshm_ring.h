@@ -11,7 +11,7 @@
  *
  * A side allocates only from its own half, and its peer only writes where the
  * side told it to: the side owns the rings that its peer fills. All numbers
- * are little-endian and naturally aligned; offsets count from the start of
+ * are little-endian and naturally aligned, on 64-bit machines only; offsets count from the start of
  * the region. What the other side wrote is read once, checked, then used.
  */
 #ifndef _UAPI_LINUX_VSHM_RING_H
@@ -118,7 +118,8 @@ struct vshm_packet {
  * News: which connections of the owner have something to look at, two bits
  * for each of its slots, in two levels. The peer sets the bit in @news, then
  * that word's bit in @summary, and rings the doorbell only when that summary
- * word was zero: otherwise the owner is about to look, or looking. The owner
+ * word was zero: otherwise the owner is about to look, or looking. It may stop
+ * as soon as it finds a bit set already. The owner
  * clears a summary word before it clears and reads the words below. Slot 0
  * stands for the control ring.
  */
@@ -133,7 +134,8 @@ struct vshm_packet {
  * struct vshm_side - start of each half
  * @epoch: low half: the owner's epoch, odd while it is attached, even when it
  *	is gone; high half: the peer's epoch that the owner acknowledges, or 0;
- *	writer: the owner, and the creator on behalf of an owner that died
+ *	writer: the owner, and the creator on behalf of an owner that died;
+ *	an owner that finds the control ring broken starts a new epoch
  * @dgram_ring: offset of the datagram ring towards the owner, or 0; writer:
  *	the owner
  * @dgram_order: log2 of the size of its data area; writer: the owner
@@ -146,8 +148,8 @@ struct vshm_packet {
  * The control ring's data area is VSHM_CONTROL_BYTES at VSHM_PAGE from here,
  * and the heap follows it up to the end of the half.
  *
- * Epochs: a side that attaches makes its epoch the next odd number and its
- * acknowledgement 0, in one store. A side acknowledges the other's epoch when
+ * Epochs: a side that attaches makes its epoch the next odd number, other than
+ * one that the peer still acknowledges, and its acknowledgement 0, in one store. A side acknowledges the other's epoch when
  * it is odd and not yet acknowledged, and the other's acknowledgement is 0 or
  * equal to its own epoch (so nobody still writes to its half on behalf of an
  * earlier epoch); before it does, it resets every connection, has no copy in
@@ -180,14 +182,16 @@ struct vshm_side {
  * enum vshm_op - what a control record says
  * @VSHM_OP_REQUEST: connect; answered by a response or a reset
  * @VSHM_OP_RESPONSE: the connection is accepted
- * @VSHM_OP_GROW: the sender found the receiver's ring full and asks for a
- *	larger one, which the receiver announces in vshm_ring.next, if it will
+ * @VSHM_OP_GROW: the sender found the receiver's ring full, or too small for a
+ *	packet, and asks for a larger one, which the receiver announces in
+ *	vshm_ring.next, if it will
  * @VSHM_OP_SHUTDOWN: directions that the sender closes, in @how
  * @VSHM_OP_RESET: the last record of the sender for this connection, after
  *	which it touches the receiver's ring no more; @reason is 0 for an
  *	orderly close. The receiver answers with its own, unless it has sent it
  *	already, and a slot is free again once both are said. A reset without
- *	src_slot refuses a request, and is not answered.
+ *	src_slot refuses a request, or a response that came too late, and is
+ *	not answered.
  */
 enum vshm_op {
 	VSHM_OP_REQUEST		= 1,
