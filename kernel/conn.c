@@ -135,7 +135,7 @@ void vshm_conn_adopt(struct vshm_conn *conn, u32 slot, u32 gen)
 {
 	conn->peer_slot = slot;
 	conn->peer_gen = gen;
-	smp_mb__before_atomic();
+	smp_mb__before_atomic(); /* the slot is there before the bit */
 	set_bit(VSHM_CONN_PEER_KNOWN, &conn->flags);
 	smp_mb__after_atomic(); /* pairs with the one in vshm_record_pick() */
 }
@@ -289,6 +289,7 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 	struct sock *sk = conn->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
 	unsigned long flags;
+	u64 head;
 
 	if (kind == VSHM_NEWS_SPACE) {
 		vshm_wake_writers(sk);
@@ -297,9 +298,9 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 	if (READ_ONCE(vsk->polled)) {
 		spin_lock_irqsave(&conn->event_lock, flags);
 		if (conn->rx.mem.ring) {
+			head = READ_ONCE(conn->rx.mem.ring->head);
 			if (skwq_has_sleeper(rcu_dereference(sk->sk_wq)))
-				vshm_receiver_arm(&conn->rx,
-					READ_ONCE(conn->rx.mem.ring->head));
+				vshm_receiver_arm(&conn->rx, head);
 			else
 				WRITE_ONCE(vsk->polled, false);
 		}

@@ -354,8 +354,8 @@ static void vshm_region_down(struct vshm_region_link *rl)
 	}
 	vshm_link_kill(&rl->link);
 	if (rl->ready)
-		pr_notice("link %u-%u: down\n", rl->link.local_cid,
-			  rl->link.peer_cid);
+		pr_notice_ratelimited("link %u-%u: down\n",
+				      rl->link.local_cid, rl->link.peer_cid);
 	rl->ready = false;
 	rl->acked = 0;
 }
@@ -392,8 +392,9 @@ static void vshm_region_up(struct vshm_region_link *rl)
 	rl->sending = true;
 	spin_unlock(&rl->post_lock);
 	vshm_link_set_up(&rl->link);
-	pr_notice("link %u-%u: up, epochs %u and %u\n", rl->link.local_cid,
-		  rl->link.peer_cid, rl->epoch, rl->acked);
+	pr_notice_ratelimited("link %u-%u: up, epochs %u and %u\n",
+			      rl->link.local_cid, rl->link.peer_cid, rl->epoch,
+			      rl->acked);
 }
 
 /* See what the peer's epoch is, and do what vshm_side.epoch asks for. */
