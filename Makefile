@@ -44,6 +44,9 @@ check:
 check-host check-loopback check-two-vm check-big:
 	@$(VM)/check.sh $(@:check-%=%)
 
+check-debug:
+	@$(VM)/debug.sh
+
 bench:
 	@$(VM)/bench.sh
 
@@ -60,10 +63,12 @@ help:
 	@echo 'make check-loopback	tests inside one VM'
 	@echo 'make check-two-vm	tests between two VMs'
 	@echo 'make check-big		1 GiB each way between two VMs'
+	@echo 'make check-debug	tests in VMs on a kernel with KASAN, lockdep and more,'
+	@echo '			which is built first: some minutes'
 	@echo 'make bench		instruction counts beside other socket families'
 	@echo
 	@echo 'KERNEL=version or KDIR=directory chooses the kernel, ACCEL=kvm or tcg'
 	@echo 'how VMs run it, V=1 shows builds.'
 
 .PHONY: all modules modules_install headers userspace install clean demo help \
-	check check-host check-loopback check-two-vm check-big bench
+	check check-host check-loopback check-two-vm check-big check-debug bench

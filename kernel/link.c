@@ -73,8 +73,10 @@ bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid)
 {
 	struct vshm_link *link;
 	unsigned long i;
-	bool found = cid == VSHM_CID_LOCAL;
+	bool found = false;
 
+	if (cid == VSHM_CID_LOCAL)
+		return true;
 	rcu_read_lock();
 	xa_for_each(&vnet->links, i, link)
 		found |= cid == link->local_cid;

@@ -86,9 +86,13 @@ check_two_vm()
 		while read -r test; do
 			if selected "$test"; then
 				attempt "two_vm: $test" run_two_vm "$test" </dev/null
+				splats A "two_vm: $test"
+				splats B "two_vm: $test"
 			fi
 		done < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$file")
 	done
+	watchers A two_vm
+	watchers B two_vm
 	pair_down
 	if vshmd_alive; then
 		vshmd_kill

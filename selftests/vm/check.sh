@@ -18,6 +18,9 @@
 
 prepare build vm check
 quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" INSTALL_PATH="$RUN/selftests" install
+bulk=$TOP/selftests/build/two_vm/vshm_bulk
+mkdir -p "${bulk%/*}"
+quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" "$bulk"
 mapfile -t programs < <("$VM_DIR/kselftest.sh" -s emit_tests | cut -d: -f2)
 
 # shellcheck source=selftests/vm/initramfs.sh
@@ -26,6 +29,8 @@ mapfile -t programs < <("$VM_DIR/kselftest.sh" -s emit_tests | cut -d: -f2)
 . "$VM_DIR/vm.sh"
 # shellcheck source=selftests/vm/link.sh
 . "$VM_DIR/link.sh"
+# shellcheck source=selftests/vm/debug-checks.sh
+. "$VM_DIR/debug-checks.sh"
 # shellcheck source=selftests/vm/check-loopback.sh
 . "$VM_DIR/check-loopback.sh"
 # shellcheck source=selftests/vm/check-two-vm.sh
@@ -42,7 +47,8 @@ check_host()
 }
 
 pack tests vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
-	vshm/selftests="$RUN/selftests"
+	vshm/vshm_host.ko="$TOP/vshm_host.ko" vshm/selftests="$RUN/selftests" \
+	vshm/vshm_bulk="$bulk"
 say "VMs run Linux $KERNEL, accelerated by $ACCEL"
 for phase in "$@"; do
 	say "== $phase"

@@ -30,10 +30,12 @@ connect()
 	echo "SOCKET-CONNECT:$VSHM_FAMILY:0:$(address "$1" "$2"),retry=40,interval=0.1"
 }
 
-# eventually SECONDS COMMAND...: try COMMAND until it succeeds
+# eventually SECONDS COMMAND...: try COMMAND until it succeeds; a machine that
+# is slow by a factor gets so many times the seconds
 eventually()
 {
-	seconds=$1 tries=$(($1 * 20))
+	seconds=$(($1 * ${VM_SLOW:-1}))
+	tries=$((seconds * 20))
 	shift
 	until "$@"; do
 		tries=$((tries - 1))

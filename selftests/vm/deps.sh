@@ -20,6 +20,8 @@ else
 	packages+=(linux-image-amd64 linux-headers-amd64)
 fi
 
+# (perl is for the kernel's kernel-doc, which checks the comments.)
+#
 # group, what must be there (a command, or a file when it has a slash), and the
 # package that brings it
 table()
@@ -28,6 +30,7 @@ table()
 	build	gcc			gcc
 	build	make			make
 	build	pkg-config		pkg-config
+	build	pod2usage		perl
 	build	/usr/include/stdio.h	libc6-dev
 	build	/usr/include/event2/event.h	libevent-dev
 	vm	qemu-system-x86_64	qemu-system-x86
@@ -39,6 +42,12 @@ table()
 	check	python3			python3
 	check	rsync			rsync
 	check	/usr/src/linux-source$release.tar.xz	linux-source$release
+	debug	flex			flex
+	debug	bison			bison
+	debug	bc			bc
+	debug	perl			perl
+	debug	/usr/include/libelf.h	libelf-dev
+	debug	/usr/include/openssl/ssl.h	libssl-dev
 	END
 }
 

@@ -7,6 +7,9 @@
 load()
 {
 	insmod /vshm/vshm.ko family="$VSHM_FAMILY"
+	if [ -e /vshm/vshm_host.ko ]; then
+		insmod /vshm/vshm_host.ko
+	fi
 	if [ -e /vshm/vshm_ivshmem.ko ]; then
 		insmod /vshm/vshm_ivshmem.ko
 	fi
@@ -16,6 +19,9 @@ unload()
 {
 	if [ -d /sys/module/vshm_ivshmem ]; then
 		rmmod vshm_ivshmem
+	fi
+	if [ -d /sys/module/vshm_host ]; then
+		rmmod vshm_host
 	fi
 	rmmod vshm
 }

@@ -29,7 +29,7 @@ shift $((OPTIND - 1))
 
 if [ $load ]; then
 	prepare build vm >&2
-	files+=(vshm/vshm.ko="$TOP/vshm.ko")
+	files+=(vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_host.ko="$TOP/vshm_host.ko")
 else
 	"$VM_DIR/deps.sh" vm >&2
 fi

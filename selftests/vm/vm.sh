@@ -10,6 +10,7 @@ KERNEL=$("$VM_DIR/kernel.sh") || die "no kernel with headers is installed"
 VM_TIMEOUT=${VM_TIMEOUT:-60}
 VM_MEMORY=${VM_MEMORY:-512M}
 VM_CPUS=2
+VM_SLOW=${VM_SLOW:-1}	# a factor for everything that is waited for
 
 # Prints how VMs are accelerated. A /dev/kvm that opens may still not run a
 # guest, so try: a boot sector that writes 21 to the debug exit port makes QEMU
@@ -98,7 +99,7 @@ vm_boot()
 	qemu-system-x86_64 -name "$name" "${accel[@]}" -m "$VM_MEMORY" \
 		-nodefaults -no-user-config -no-reboot -display none \
 		-kernel "$IMAGE" -initrd "$initrd" -append \
-		"console=ttyS0 loglevel=5 panic=-1 oops=panic ${VM_APPEND:-} VSHM_FAMILY=$VSHM_FAMILY" \
+		"console=ttyS0 loglevel=5 panic=-1 oops=panic ${VM_APPEND:-} VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW" \
 		-chardev "file,id=console,path=$dir/console" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \
@@ -165,7 +166,7 @@ vm_answer()
 # vm_ready NAME: waits until a VM that was started takes commands
 vm_ready()
 {
-	vm_answer "$1" ready 90
+	vm_answer "$1" ready $((90 * VM_SLOW))
 }
 
 # vm [-t SECONDS] NAME COMMAND: runs COMMAND (any number of lines of sh, with
@@ -184,7 +185,7 @@ vm()
 	fi
 	# opened for both so that a VM that just died cannot block it
 	echo "$mark $(base64 -w0 <<<"$2")" 1<>"$RUN/$1/ctl.in"
-	vm_answer "$1" "$mark" "$timeout"
+	vm_answer "$1" "$mark" $((timeout * VM_SLOW))
 }
 
 # vm_kill NAME: pulls the plug

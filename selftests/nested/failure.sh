@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# A guest whose QEMU is killed in mid-transfer, and what is left in the end.
+
+# (socat tells of a reset while it reads only with -d, and then ends with
+# status 0.)
+
+# traffic A B: endless streams both ways between two of host and guests; on each
+# side a sender and a receiver, named send and receive, and a second receiver,
+# named held, that is stopped by a signal with its sender, named push, blocked
+traffic()
+{
+	local side
+
+	for side in "$1" "$2"; do
+		on "$side" 'background receive socat -d -u "$(listen 5003)" /dev/null
+			    background held socat -d -u "$(listen 5004)" /dev/null'
+	done
+	on "$1" "background send socat -u /dev/zero \"\$(connect $2 5003)\"
+		 background push socat -u /dev/zero \"\$(connect $2 5004)\""
+	on "$2" "background send socat -u /dev/zero \"\$(connect $1 5003)\"
+		 background push socat -u /dev/zero \"\$(connect $1 5004)\""
+	for side in "$1" "$2"; do
+		on "$side" 'eventually 5 has_sockets 1 l.port 5003 state CONNECTED
+			    eventually 5 has_sockets 1 l.port 5004 state CONNECTED
+			    signal held STOP'
+	done
+}
+
+# cut_off COMMAND: host script that runs COMMAND, and then sees every program of
+# traffic in the host learn within 2 s that its peer is gone
+cut_off()
+{
+	echo "$1"'
+	eventually 2 has_sockets 1 l.port 5004 state DISCONNECTED || {
+		cat /proc/net/vshm
+		exit 1
+	}
+	signal held CONT
+	for program in send push receive held; do
+		eventually 2 grep "Connection reset by peer" /run/$program.out
+		join $program 2 || true
+	done
+	eventually 5 no_sockets'
+}
+
+test_guest_killed()
+{
+	traffic 2 3
+	on 2 "$(cut_off 'guest_kill 3')"
+}
+
+test_killed_guest_returns()
+{
+	hello 2 3
+	hello 3 2
+	hello 4 3
+}
+
+test_guest_of_forwarded_connection_killed()
+{
+	direct unbind
+	on 4 'background receive socat -d -u "$(listen 5003)" /dev/null
+	      eventually 5 has_sockets 1 l.port 5003'
+	on 3 'background send socat -d -u /dev/zero "$(connect 4 5003)"
+	      eventually 5 has_sockets 1 r.port 5003 state CONNECTED'
+	on 2 'guest_kill 4'
+	on 3 'eventually 2 grep "Connection reset by peer" /run/send.out
+	      join send 2 || true
+	      eventually 5 no_sockets
+	      echo 0000:00:05.0 >/sys/bus/pci/drivers/vshm_ivshmem/bind'
+	on 2 'eventually 5 no_sockets'
+}
+
+test_nothing_is_left()
+{
+	local cid
+
+	for cid in 3 4 2; do
+		# column 10 is what connections have of the link's memory
+		on "$cid" 'cat /proc/net/vshm_links
+			   eventually 5 no_sockets
+			   awk "NR > 1 && \$10 { exit 1 }" /proc/net/vshm_links'
+	done
+	for cid in 3 4; do
+		on "$cid" 'unload; ! grep vshm /proc/modules'
+		on 2 "guest_kill $cid"
+	done
+	on 2 'vshmd_stop; unload
+	      nothing() { ! grep vshm /proc/slabinfo /proc/vmallocinfo /proc/modules; }
+	      eventually 5 nothing
+	      [ ! -e /run/vshm/3 ]'
+	vm_messages H
+	vm_kill H
+}

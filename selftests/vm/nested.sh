@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# A host and its two guests, in VM H: the installed kernel with vshm, vshm_host
+# and vshmd, and QEMU twice. Each guest has a link to the host, and there is one
+# between the two. A guest runs a kernel of its own (guest.config), small enough
+# to be emulated twice.
+#
+#        host  CID 2                                   (VM H)
+#      +----------------- vshm_host -----------------+
+#      |                   |     |                   |
+#      |          link 2-3 |     | link 2-4          |
+#      |      +------------+-+ +-+------------+      |
+#      |      | vshm_ivshmem | | vshm_ivshmem |      |
+#      |      |              | |              |      |
+#      |      | guest  CID 3 +-+ guest  CID 4 |      |
+#      |      +--------------+ +--------------+      |
+#      |                   link 3-4                  |
+#      +---------------------------------------------+
+#
+# Through the host, guest 3 may connect to guest 4, but not the other way round.
+
+NESTED_CONFIG='{
+	"size": "16M",
+	"guests": [
+		{ "cid": 3, "socket": "/run/vshm/3" },
+		{ "cid": 4, "socket": "/run/vshm/4" }
+	],
+	"links": [
+		{ "cids": [3, 4], "sockets": ["/run/vshm/3-4", "/run/vshm/4-3"] }
+	],
+	"policy": [
+		{ "src": 3, "dst": 4, "allow": true }
+	]
+}'
+
+# guest_modules KDIR: builds the modules for the guests' kernel, in a copy so
+# that those of the host's kernel stay; prints where
+guest_modules()
+{
+	local copy=$TOP/selftests/build/guest
+
+	mkdir -p "$copy"
+	rsync -a --delete --exclude='*.o' --exclude='.*.cmd' --exclude='*.mod*' \
+		"$TOP"/{Kbuild,kernel,uapi} "$copy/"
+	quietly "$RUN/make.log" env -u MAKEFLAGS -u MFLAGS \
+		make -C "$1" -j"$(nproc)" --no-print-directory M="$copy" modules >&2
+	echo "$copy"
+}
+
+# Prints the path of the module without which QEMU cannot emulate; some
+# distributions build it in.
+qemu_tcg()
+{
+	local file
+
+	for file in /usr/lib/{,*-linux-gnu/}qemu/accel-tcg-x86_64.so \
+		    /usr/lib64/qemu/accel-tcg-x86_64.so; do
+		[ ! -e "$file" ] || echo "$file"
+	done
+}
+
+# nested_pack: the archive of VM H, with that of the guests in it; builds what
+# is missing
+nested_pack()
+{
+	local kdir modules tcg
+
+	kdir=$("$VM_DIR/kbuild.sh" guest)
+	say "building modules for the guests' kernel"
+	modules=$(guest_modules "$kdir")
+	pack guest bin/busybox="$(command -v busybox)" \
+		bin/socat="$(command -v socat)" init="$VM_DIR/init" \
+		etc/common.sh="$VM_DIR/common.sh" etc/guest.sh="$VM_DIR/guest.sh" \
+		vshm/vshm.ko="$modules/vshm.ko" \
+		vshm/vshm_ivshmem.ko="$modules/vshm_ivshmem.ko"
+	mkdir -p "$RUN/guest.root"/{dev,proc,sys,run,tmp,root}
+	archive "$RUN/guest.root" "$RUN/guest-root.cpio"
+	cat "$RUN"/guest{-root,}.cpio >"$RUN/guest-initrd"
+
+	echo "$NESTED_CONFIG" >"$RUN/vshmd.conf"
+	tcg=$(qemu_tcg)
+	pack nested vshm/vshm.ko="$TOP/vshm.ko" \
+		vshm/vshm_host.ko="$TOP/vshm_host.ko" \
+		vshm/vshmd="$TOP/userspace/vshmd/vshmd" \
+		nested/vshmd.conf="$RUN/vshmd.conf" \
+		nested/functions.sh="$VM_DIR/nested-host.sh" \
+		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest-initrd" \
+		nested/qboot.rom=/usr/share/qemu/qboot.rom \
+		${tcg:+nested/accel-tcg-x86_64.so="$tcg"} \
+		bin/qemu-system-x86_64="$(command -v qemu-system-x86_64)"
+}
+
+# on [-t SECONDS] CID COMMAND: runs COMMAND in the host, CID 2, with the
+# functions of nested-host.sh, or in a guest
+on()
+{
+	local timeout=120
+
+	if [ "$1" = -t ]; then
+		timeout=$2
+		shift 2
+	fi
+	if [ "$1" = 2 ]; then
+		vm -t "$timeout" H ". /nested/functions.sh
+		$2"
+	else
+		vm -t $((timeout + 10)) H ". /nested/functions.sh
+		guest $1 $timeout $(base64 -w0 <<<"$2")"
+	fi
+}
+
+# nested_up: VM H, vshmd and both guests run, with their modules loaded
+nested_up()
+{
+	local cid started=()
+
+	if ! vm_alive H; then
+		VM_MEMORY=1G VM_APPEND=slab_nomerge vm_boot H "$RUN/nested.cpio"
+		vm_ready H
+		on 2 'load; vshmd_start'
+	fi
+	for cid in 3 4; do
+		if ! on 2 "guest_alive $cid"; then
+			on 2 "guest_boot $cid"
+			started+=("$cid")
+		fi
+	done
+	for cid in "${started[@]}"; do
+		on -t 150 2 "guest_ready $cid"
+		on "$cid" load
+	done
+}
+
+# nested_messages CID: as vm_messages
+nested_messages()
+{
+	if [ "$1" = 2 ]; then
+		vm_messages H
+	else
+		mkdir -p "$RUN/guest$1"
+		on 2 "cat /run/guest/$1/console" >"$RUN/guest$1/console"
+		vm_messages "guest$1"
+	fi
+}
