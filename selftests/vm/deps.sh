@@ -20,10 +20,8 @@ else
 	packages+=(linux-image-amd64 linux-headers-amd64)
 fi
 
-# (perl is for the kernel's kernel-doc, which checks the comments.)
-#
 # group, what must be there (a command, or a file when it has a slash), and the
-# package that brings it
+# package that brings it; perl is for kernel-doc, which checks comments
 table()
 {
 	cat <<-END
