@@ -24,14 +24,14 @@ headers:
 		exit 1; }
 
 userspace:
-	@$(MAKE) --no-print-directory -C userspace/vshmd
+	@$(MAKE) --no-print-directory -C userspace
 
 install: modules_install userspace
-	@$(MAKE) --no-print-directory -C userspace/vshmd PREFIX=$(PREFIX) install
+	@$(MAKE) --no-print-directory -C userspace PREFIX=$(PREFIX) install
 
 clean:
 	@rm -rf selftests/build
-	@$(MAKE) --no-print-directory -C userspace/vshmd clean
+	@$(MAKE) --no-print-directory -C userspace clean
 	@if [ -e $(KDIR)/Makefile ]; then \
 		$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) clean; fi
 
@@ -52,7 +52,7 @@ bench:
 
 help:
 	@echo 'make			modules and programs'
-	@echo 'make install		installs them: modules, vshmd'
+	@echo 'make install		installs them: modules, vshmd, vshm'
 	@echo 'make clean		removes what was built'
 	@echo
 	@echo 'These boot VMs, and first install what they need and is missing:'

@@ -22,6 +22,8 @@ bulk=$TOP/selftests/build/two_vm/vshm_bulk
 mkdir -p "${bulk%/*}"
 quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" "$bulk"
 mapfile -t programs < <("$VM_DIR/kselftest.sh" -s emit_tests | cut -d: -f2)
+# vshmd and the kernel it attaches links to
+programs+=(vshmd_host.sh)
 
 # shellcheck source=selftests/vm/initramfs.sh
 . "$VM_DIR/initramfs.sh"
@@ -48,7 +50,9 @@ check_host()
 
 pack tests vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
 	vshm/vshm_host.ko="$TOP/vshm_host.ko" vshm/selftests="$RUN/selftests" \
-	vshm/vshm_bulk="$bulk"
+	vshm/vshm_bulk="$bulk" bin/vshmd="$TOP/userspace/vshmd/vshmd" \
+	bin/vshm="$TOP/userspace/vshm/vshm" \
+	vshm/selftests/vshmd_host.sh="$TOP/selftests/vshmd/host.sh"
 say "VMs run Linux $KERNEL, accelerated by $ACCEL"
 for phase in "$@"; do
 	say "== $phase"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A link: memory that two guests share, and a doorbell for each.
+ * A link: memory that two sides share, and a doorbell for each.
  *
  * The memory is a memfd whose size and seals are fixed before anybody else
  * sees it. vshmd keeps it mapped and touches it twice: to format it, and to
@@ -10,7 +10,9 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -28,6 +30,61 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/**
+ * link_new - a link with nothing in it yet
+ * @spec: what it shall be, which is copied
+ * @id: its number
+ *
+ * Return: the link, freed with link_free(), or NULL after logging why.
+ */
+struct link *link_new(const struct spec *spec, unsigned int id)
+{
+	struct link *link = calloc(1, sizeof(*link));
+	int i;
+
+	if (!link || spec_copy(&link->spec, spec)) {
+		log_msg(LOG_ERR, "link %u-%u: out of memory", spec->cid[0],
+			spec->cid[1]);
+		free(link);
+		return NULL;
+	}
+	link->id = id;
+	link->memfd = -1;
+	link->host_fd = -1;
+	snprintf(link->name, sizeof(link->name), "%u-%u", spec->cid[0],
+		 spec->cid[1]);
+	for (i = 0; i < 2; i++) {
+		link->side[i].link = link;
+		link->side[i].cid = spec->cid[i];
+		link->side[i].doorbell = -1;
+		link->side[i].client = -1;
+		link->side[i].listener.fd = -1;
+		link->side[i].listener.path = link->spec.path[i];
+	}
+	return link;
+}
+
+/**
+ * link_free - let go of the memory and the doorbells
+ * @link: the link; neither served any more nor in a list
+ *
+ * Clients that still have them keep them, and do not notice. The host is
+ * detached, unless its file is kept.
+ */
+void link_free(struct link *link)
+{
+	int i;
+
+	close_fd(&link->host_fd);
+	for (i = 0; i < 2; i++)
+		close_fd(&link->side[i].doorbell);
+	if (link->region)
+		munmap(link->region, link->spec.size);
+	close_fd(&link->memfd);
+	spec_free(&link->spec);
+	free(link);
+}
+
 /* Everything else in the region starts as zero, as the memfd does. */
 static void format_region(struct link *link)
 {
@@ -35,87 +92,142 @@ static void format_region(struct link *link)
 	int i;
 
 	region->version = htole32(VSHM_VERSION);
-	region->size = htole64(link->size);
+	region->size = htole64(link->spec.size);
 	for (i = 0; i < 2; i++)
-		region->cid[i] = htole32(link->side[i].cid);
+		region->cid[i] = htole32(link->spec.cid[i]);
 	__atomic_store_n(&region->magic, htole64(VSHM_MAGIC), __ATOMIC_RELEASE);
 }
 
-static int create_memory(struct link *link)
+/* How many huge pages the pool has left, for messages. */
+static unsigned long free_huge_pages(uint64_t huge)
 {
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	unsigned long nr = 0;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/mm/hugepages/hugepages-%jukB/free_hugepages",
+		 (uintmax_t)huge >> 10);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%lu", &nr) != 1)
+		nr = 0;
+	fclose(file);
+	return nr;
+}
+
+static void log_no_memory(const struct link *link)
+{
+	const struct log_fields about = {
+		.event = "no_memory",
+		.link = link->name,
+		.size = link->spec.size,
+	};
+	uint64_t huge = link->spec.huge;
+
+	if (huge)
+		log_event(LOG_ERR, &about,
+			  "link %s: cannot create %ju MiB of shared memory: %s: it takes %ju huge pages of %ju MiB, and %lu are free: raise /sys/kernel/mm/hugepages/hugepages-%jukB/nr_hugepages, or set \"hugepages\" to false",
+			  link->name, (uintmax_t)link->spec.size >> 20, strerror(errno),
+			  (uintmax_t)(link->spec.size / huge), (uintmax_t)huge >> 20,
+			  free_huge_pages(huge), (uintmax_t)huge >> 10);
+	else
+		log_event(LOG_ERR, &about,
+			  "link %s: cannot create %ju MiB of shared memory: %s; try a smaller size",
+			  link->name, (uintmax_t)link->spec.size >> 20,
+			  strerror(errno));
+}
+
+/**
+ * link_map - map the memory of a link
+ * @link: the link, with its memfd
+ *
+ * Huge pages are reserved here: who touches them later finds them.
+ *
+ * Return: 0, or -1 with errno set.
+ */
+int link_map(struct link *link)
+{
+	int flags = MAP_SHARED;
 	void *region;
-	char name[32];
 
-	snprintf(name, sizeof(name), "vshm-%u-%u",
-		 link->side[0].cid, link->side[1].cid);
-	link->memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (link->memfd < 0)
-		return -1;
-	if (ftruncate(link->memfd, (off_t)link->size))
-		return -1;
-	if (fcntl(link->memfd, F_ADD_SEALS, seals))
-		return -1;
-
-	region = mmap(NULL, link->size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_NORESERVE, link->memfd, 0);
+	if (!link->spec.huge)
+		flags |= MAP_NORESERVE;
+	region = mmap(NULL, link->spec.size, PROT_READ | PROT_WRITE, flags,
+		      link->memfd, 0);
 	if (region == MAP_FAILED)
 		return -1;
 	link->region = region;
 	return 0;
 }
 
+static int create_memory(struct link *link)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	uint64_t huge = link->spec.huge;
+	char name[32];
+
+	snprintf(name, sizeof(name), "vshm-%s", link->name);
+	if (huge)
+		flags |= MFD_HUGETLB |
+			 (unsigned int)__builtin_ctzll(huge) << MFD_HUGE_SHIFT;
+	link->memfd = memfd_create(name, flags);
+	if (link->memfd < 0 ||
+	    ftruncate(link->memfd, (off_t)link->spec.size) ||
+	    fcntl(link->memfd, F_ADD_SEALS, seals))
+		return -1;
+	return link_map(link);
+}
+
 /**
  * link_create - create and format the memory of a link, and its doorbells
- * @link: the link, with its CIDs and its size
+ * @link: the link
  *
- * Return: 0, or -1 after logging why; then nothing is left behind.
+ * Return: 0, or -1 after logging why.
  */
 int link_create(struct link *link)
 {
 	int i;
 
 	if (create_memory(link)) {
-		log_msg(LOG_ERR,
-			"link %u-%u: cannot create %ju MiB of shared memory: %s; try a smaller size",
-			link->side[0].cid, link->side[1].cid, (uintmax_t)link->size >> 20,
-			strerror(errno));
-		goto err_destroy;
+		log_no_memory(link);
+		return -1;
 	}
 	format_region(link);
 
 	for (i = 0; i < 2; i++) {
 		link->side[i].doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		if (link->side[i].doorbell < 0) {
-			log_msg(LOG_ERR, "link %u-%u: cannot create a doorbell: %s",
-				link->side[0].cid, link->side[1].cid,
-				strerror(errno));
-			goto err_destroy;
+			log_msg(LOG_ERR, "link %s: cannot create a doorbell: %s",
+				link->name, strerror(errno));
+			return -1;
 		}
 	}
 	return 0;
+}
 
-err_destroy:
-	link_destroy(link);
-	return -1;
+static __u64 *side_epoch(const struct link *link, unsigned int side)
+{
+	char *half = (char *)link->region +
+		     VSHM_SIDE_OFFSET(side, link->spec.size);
+
+	return &((struct vshm_side *)half)->epoch;
 }
 
 /**
- * link_destroy - let go of the memory and the doorbells
- * @link: the link; may be created in part or not at all
+ * link_attached - does a side say that it is there?
+ * @link: the link
+ * @side: 0 or 1
  *
- * Clients that still have them keep them, and do not notice.
+ * Return: true if it does.
  */
-void link_destroy(struct link *link)
+bool link_attached(const struct link *link, unsigned int side)
 {
-	int i;
+	__u64 word = __atomic_load_n(side_epoch(link, side), __ATOMIC_ACQUIRE);
 
-	for (i = 0; i < 2; i++)
-		close_fd(&link->side[i].doorbell);
-	if (link->region)
-		munmap(link->region, link->size);
-	link->region = NULL;
-	close_fd(&link->memfd);
+	return VSHM_EPOCH_OWN(le64toh(word)) & 1;
 }
 
 /*
@@ -151,13 +263,16 @@ static bool end_epoch(__u64 *epoch)
  */
 void link_goodbye(struct link *link, unsigned int side)
 {
-	char *half = (char *)link->region + VSHM_SIDE_OFFSET(side, link->size);
-	struct vshm_side *dead = (struct vshm_side *)half;
+	const struct log_fields about = {
+		.event = "interference",
+		.link = link->name,
+		.cid = link->side[side].cid,
+	};
 
-	if (!end_epoch(&dead->epoch))
-		log_msg(LOG_WARNING,
-			"cid %u: cannot end its epoch, the guest at the other side interferes",
-			link->side[side].cid);
+	if (!end_epoch(side_epoch(link, side)))
+		log_event(LOG_WARNING, &about,
+			  "cid %u: cannot end its epoch, the guest at the other side interferes",
+			  link->side[side].cid);
 	/* The one way to fail is a full counter, which rings as well. */
 	eventfd_write(link->side[!side].doorbell, 1);
 }

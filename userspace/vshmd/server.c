@@ -103,6 +103,22 @@ static int send_setup(const struct endpoint *ep)
 	return 0;
 }
 
+/* What happened to the client of a side. */
+static void log_client(int priority, const struct endpoint *ep,
+		       const char *event, const char *verdict,
+		       const char *what)
+{
+	const struct log_fields about = {
+		.event = event,
+		.link = ep->link->name,
+		.cid = ep->cid,
+		.pid = ep->client_pid,
+	};
+
+	log_event(priority, &about, "cid %u: %spid %jd %s", ep->cid,
+		  verdict, (intmax_t)ep->client_pid, what);
+}
+
 /* The client is gone, or has to go: detach its guest in the shared memory. */
 static void client_drop(struct endpoint *ep)
 {
@@ -111,6 +127,7 @@ static void client_drop(struct endpoint *ep)
 	close(ep->client);
 	ep->client = -1;
 
+	unkeep_client(ep);
 	link_goodbye(ep->link, ep == &ep->link->side[1]);
 }
 
@@ -124,12 +141,10 @@ static void client_check(struct endpoint *ep)
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (len > 0)
-		log_msg(LOG_WARNING,
-			"cid %u: dropped, pid %jd sends data, which is not in the protocol",
-			ep->cid, (intmax_t)ep->client_pid);
+		log_client(LOG_WARNING, ep, "client_dropped", "dropped, ",
+			   "sends data, which is not in the protocol");
 	else
-		log_msg(LOG_INFO, "cid %u: pid %jd left", ep->cid,
-			(intmax_t)ep->client_pid);
+		log_client(LOG_INFO, ep, "client_left", "", "left");
 	client_drop(ep);
 }
 
@@ -150,40 +165,64 @@ static pid_t socket_pid(int fd)
 	return cred.pid;
 }
 
+/* Watch a client; takes its socket over. */
+static int client_watch(struct endpoint *ep, int fd)
+{
+	ep->client_pid = socket_pid(fd);
+	ep->client_event = event_new(event_get_base(ep->accept_event), fd,
+				     EV_READ | EV_PERSIST, on_client, ep);
+	if (ep->client_event && !event_add(ep->client_event, NULL)) {
+		ep->client = fd;
+		return 0;
+	}
+	log_client(LOG_ERR, ep, "client_refused", "refused ",
+		   "because memory is short");
+	if (ep->client_event)
+		event_free(ep->client_event);
+	ep->client_event = NULL;
+	close(fd);
+	return -1;
+}
+
 /* Serve a new client; takes its socket over. */
 static void client_add(struct endpoint *ep, int fd)
 {
 	eventfd_t stale;
 
-	ep->client_event = event_new(event_get_base(ep->accept_event), fd,
-				     EV_READ | EV_PERSIST, on_client, ep);
-	if (!ep->client_event || event_add(ep->client_event, NULL)) {
-		log_msg(LOG_ERR, "cid %u: refused pid %jd: out of memory",
-			ep->cid, (intmax_t)socket_pid(fd));
-		goto err_close;
-	}
-	ep->client = fd;
-	ep->client_pid = socket_pid(fd);
+	if (client_watch(ep, fd))
+		return;
 
 	/* What rang for the client before this one is none of its business. */
 	eventfd_read(ep->doorbell, &stale);
 
 	if (send_setup(ep)) {
-		log_msg(errno == EPIPE ? LOG_INFO : LOG_WARNING,
-			"cid %u: dropped, pid %jd does not take messages: %s",
-			ep->cid, (intmax_t)ep->client_pid, strerror(errno));
+		if (errno == EPIPE)
+			log_client(LOG_INFO, ep, "client_left", "",
+				   "left at once");
+		else
+			log_client(LOG_WARNING, ep, "client_dropped",
+				   "dropped, ", "does not take messages");
 		client_drop(ep);
 		return;
 	}
-	log_msg(LOG_INFO, "cid %u: pid %jd connected", ep->cid,
-		(intmax_t)ep->client_pid);
-	return;
+	keep_client(ep);
+	log_client(LOG_INFO, ep, "client_connected", "", "connected");
+}
 
-err_close:
-	if (ep->client_event)
-		event_free(ep->client_event);
-	ep->client_event = NULL;
-	close(fd);
+static void log_refused(const struct endpoint *ep, int fd)
+{
+	const struct log_fields about = {
+		.event = "client_refused",
+		.link = ep->link->name,
+		.cid = ep->cid,
+		.pid = socket_pid(fd),
+		.path = ep->listener.path,
+	};
+
+	log_event(LOG_WARNING, &about,
+		  "cid %u: refused pid %jd, '%s' serves pid %jd already", ep->cid,
+		  (intmax_t)about.pid, ep->listener.path,
+		  (intmax_t)ep->client_pid);
 }
 
 static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
@@ -208,9 +247,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 	if (ep->client >= 0)
 		client_check(ep);
 	if (ep->client >= 0) {
-		log_msg(LOG_WARNING, "cid %u: refused pid %jd, '%s' serves pid %jd already",
-			ep->cid, (intmax_t)socket_pid(fd), ep->listener.path,
-			(intmax_t)ep->client_pid);
+		log_refused(ep, fd);
 		send_msg(fd, REFUSED, -1);
 		close(fd);
 		return;
@@ -230,13 +267,15 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
 /**
  * server_start - serve the clients of one side of a link
- * @ep: the side, with its listener open and its link created
+ * @ep: the side, with its link created, and its listener open if it has one
  * @base: the event loop
  *
  * Return: 0, or -1 after logging why; then server_stop() need not be called.
  */
 int server_start(struct endpoint *ep, struct event_base *base)
 {
+	if (!ep->listener.path)
+		return 0;
 	ep->accept_event = event_new(base, ep->listener.fd,
 				     EV_READ | EV_PERSIST, on_accept, ep);
 	ep->retry_event = event_new(base, -1, 0, on_retry, ep);
@@ -248,6 +287,20 @@ int server_start(struct endpoint *ep, struct event_base *base)
 		return -1;
 	}
 	return 0;
+}
+
+/**
+ * server_adopt - go on with a client of an earlier process
+ * @ep: the side, which is served already
+ * @fd: the client's socket, which is taken over
+ *
+ * If the client left meanwhile, the event loop notices.
+ *
+ * Return: 0, or -1 after logging why; then the client is gone.
+ */
+int server_adopt(struct endpoint *ep, int fd)
+{
+	return client_watch(ep, fd);
 }
 
 /**

@@ -101,16 +101,29 @@ static int bind_mode(int fd, const struct sockaddr_un *sun, mode_t mode)
 	return ret;
 }
 
+static int change_owner(const char *path, const struct access *access)
+{
+	if (access->uid == (uid_t)-1 && access->gid == (gid_t)-1)
+		return 0;
+	if (!lchown(path, access->uid, access->gid))
+		return 0;
+	log_msg(LOG_ERR,
+		"'%s': cannot give the socket to user %d, group %d: %s; run vshmd as root, or leave owner and group out",
+		path, (int)access->uid, (int)access->gid, strerror(errno));
+	return -1;
+}
+
 /**
- * listener_open - create a socket file and listen there
- * @l: the listener, with its paths
- * @mode: permissions of the socket file
+ * listener_open - create a socket file, and listen there
+ * @l: the listener, with its path
+ * @type: SOCK_STREAM or SOCK_DGRAM
+ * @access: who may use the socket
  *
  * Replaces a socket file that nobody serves.
  *
  * Return: 0, or -1 after logging why; then no file was created.
  */
-int listener_open(struct listener *l, mode_t mode)
+int listener_open(struct listener *l, int type, const struct access *access)
 {
 	struct sockaddr_un sun;
 	struct stat st;
@@ -118,19 +131,22 @@ int listener_open(struct listener *l, mode_t mode)
 	if (unix_address(&sun, l->path) || remove_stale(&sun, l->path))
 		return -1;
 
-	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	l->fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd < 0) {
 		log_msg(LOG_ERR, "'%s': cannot create a socket: %s", l->path,
 			strerror(errno));
 		return -1;
 	}
-	if (bind_mode(l->fd, &sun, mode)) {
+	if (bind_mode(l->fd, &sun, access->mode)) {
 		log_msg(LOG_ERR,
 			"'%s': cannot create the socket file: %s; its directory must exist and be writable",
 			l->path, strerror(errno));
 		goto err_close;
 	}
-	if (lstat(l->path, &st) || listen(l->fd, BACKLOG)) {
+	if (change_owner(l->path, access))
+		goto err_unlink;
+	if (lstat(l->path, &st) ||
+	    (type == SOCK_STREAM && listen(l->fd, BACKLOG))) {
 		log_msg(LOG_ERR, "'%s': cannot listen: %s", l->path,
 			strerror(errno));
 		goto err_unlink;
@@ -147,21 +163,100 @@ err_close:
 	return -1;
 }
 
+/* Is the file at the path the one that belongs to the socket? */
+static bool is_ours(const struct listener *l)
+{
+	struct stat st;
+
+	return !lstat(l->path, &st) && S_ISSOCK(st.st_mode) &&
+	       st.st_dev == l->dev && st.st_ino == l->ino;
+}
+
 /**
- * listener_close - stop listening, and remove the socket file
+ * listener_adopt - go on with a socket that was kept
+ * @l: the listener, with its path, and device and inode as they were
+ * @fd: the socket, which is taken over
+ *
+ * Return: 0, or -1 if the socket file is no longer there; then @fd is closed.
+ */
+int listener_adopt(struct listener *l, int fd)
+{
+	if (!is_ours(l)) {
+		close(fd);
+		return -1;
+	}
+	l->fd = fd;
+	return 0;
+}
+
+/**
+ * listener_access - change who may use a socket
+ * @l: the listener, open
+ * @access: who may
+ *
+ * Return: 0, or -1 after logging why.
+ */
+int listener_access(const struct listener *l, const struct access *access)
+{
+	if (!is_ours(l))
+		return 0;
+	if (change_owner(l->path, access))
+		return -1;
+	if (chmod(l->path, access->mode)) {
+		log_msg(LOG_ERR, "'%s': cannot set mode %o: %s", l->path,
+			(unsigned int)access->mode, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+/**
+ * listener_unlink - remove the socket file
  * @l: the listener; need not be open
  *
  * A file that somebody else put in the place of ours stays.
  */
+void listener_unlink(const struct listener *l)
+{
+	if (l->fd >= 0 && is_ours(l))
+		unlink(l->path);
+}
+
+/**
+ * listener_close - stop listening
+ * @l: the listener; need not be open
+ */
 void listener_close(struct listener *l)
 {
-	struct stat st;
-
-	if (l->fd < 0)
-		return;
-	if (!lstat(l->abspath, &st) && st.st_dev == l->dev &&
-	    st.st_ino == l->ino)
-		unlink(l->abspath);
-	close(l->fd);
+	if (l->fd >= 0)
+		close(l->fd);
 	l->fd = -1;
+}
+
+/**
+ * unix_connect - connect to a socket
+ * @path: where
+ * @type: SOCK_STREAM or SOCK_DGRAM
+ *
+ * Return: socket, or -1 with errno set; a path that is too long is logged.
+ */
+int unix_connect(const char *path, int type)
+{
+	struct sockaddr_un sun;
+	int fd, err;
+
+	if (unix_address(&sun, path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun))) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
 }
