@@ -399,6 +399,9 @@ void vshm_sock_reset(struct vshm_sock *vsk, int reason)
 	conn = rcu_dereference_protected(vsk->conn, lockdep_sock_is_held(sk));
 	if (reason && vsk->state != VSHM_DISCONNECTED)
 		WRITE_ONCE(sk->sk_err, reason);
+	/* whoever watches is told, even if both directions were closed */
+	if (sk->sk_shutdown == SHUTDOWN_MASK)
+		vshm_wake_all(sk);
 	vshm_sock_shutdown(vsk, SHUTDOWN_MASK);
 	/* senders find the shutdown before they miss the ring */
 	vshm_conn_stop_sending(vsk, conn);

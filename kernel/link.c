@@ -33,6 +33,10 @@ void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 	link->next_gen = 1;
 	refcount_set(&link->refs, 1);
 	init_completion(&link->released);
+	ratelimit_state_init(&link->log, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	/* what is suppressed is counted, and is no reason to warn */
+	ratelimit_set_flags(&link->log, RATELIMIT_MSG_ON_RELEASE);
 }
 
 /**
@@ -155,9 +159,7 @@ static void vshm_link_kill_conn(struct vshm_conn *conn)
 
 	lock_sock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn) {
-		/* an end that was read to the end stays that */
-		if (vsk->state == VSHM_CONNECTED ||
-		    vsk->state == VSHM_SHUTDOWN || vshm_conn_recvq(vsk))
+		if (vsk->state != VSHM_CONNECTING)
 			vsk->gone = true;
 		vshm_sock_reset(vsk, ECONNRESET);
 		vshm_conn_detach(vsk);
@@ -209,6 +211,7 @@ void vshm_link_kill(struct vshm_link *link)
 void vshm_link_violation(struct vshm_link *link, const char *what)
 {
 	atomic_long_inc(&link->violations);
-	pr_notice_ratelimited("link %u-%u: the peer broke the protocol: %s\n",
-			      link->local_cid, link->peer_cid, what);
+	if (__ratelimit(&link->log))
+		pr_notice("link %u-%u: the peer broke the protocol: %s\n",
+			  link->local_cid, link->peer_cid, what);
 }

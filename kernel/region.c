@@ -353,9 +353,9 @@ static void vshm_region_down(struct vshm_region_link *rl)
 		vshm_conn_put(conn);
 	}
 	vshm_link_kill(&rl->link);
-	if (rl->ready)
-		pr_notice_ratelimited("link %u-%u: down\n",
-				      rl->link.local_cid, rl->link.peer_cid);
+	if (rl->ready && __ratelimit(&rl->link.log))
+		pr_notice("link %u-%u: down\n", rl->link.local_cid,
+			  rl->link.peer_cid);
 	rl->ready = false;
 	rl->acked = 0;
 }
@@ -392,9 +392,10 @@ static void vshm_region_up(struct vshm_region_link *rl)
 	rl->sending = true;
 	spin_unlock(&rl->post_lock);
 	vshm_link_set_up(&rl->link);
-	pr_notice_ratelimited("link %u-%u: up, epochs %u and %u\n",
-			      rl->link.local_cid, rl->link.peer_cid, rl->epoch,
-			      rl->acked);
+	if (__ratelimit(&rl->link.log))
+		pr_notice("link %u-%u: up, epochs %u and %u\n",
+			  rl->link.local_cid, rl->link.peer_cid, rl->epoch,
+			  rl->acked);
 }
 
 /* See what the peer's epoch is, and do what vshm_side.epoch asks for. */
@@ -552,13 +553,18 @@ bool vshm_region_present(const void *base, u64 size)
 }
 EXPORT_SYMBOL_GPL(vshm_region_present);
 
-/* Is the peer's CID, as the header has it, one that can be? */
-static bool vshm_region_peer_valid(const struct vshm_region_link *rl)
+static bool vshm_region_cid_valid(u32 cid)
 {
-	u32 peer = rl->link.peer_cid;
+	return cid >= VSHM_CID_HOST && cid <= VSHM_CID_GUEST_MAX;
+}
 
-	return peer >= VSHM_CID_HOST && peer <= VSHM_CID_GUEST_MAX &&
-	       peer != rl->config.cid &&
+/* Are the own CID, and the peer's as the header has it, a pair that can be? */
+static bool vshm_region_cids_valid(const struct vshm_region_link *rl)
+{
+	u32 own = rl->config.cid, peer = rl->link.peer_cid;
+
+	return vshm_region_cid_valid(own) && vshm_region_cid_valid(peer) &&
+	       own != peer &&
 	       (!rl->config.peer_cid || peer == rl->config.peer_cid);
 }
 
@@ -584,7 +590,7 @@ static int vshm_region_read_header(struct vshm_region_link *rl)
 	rl->own_side = rl->config.cid == cid[1];
 	rl->link.peer_cid = cid[!rl->own_side];
 	if (cid[rl->own_side] != rl->config.cid ||
-	    !vshm_region_peer_valid(rl)) {
+	    !vshm_region_cids_valid(rl)) {
 		pr_err("region of CID %u: made for CIDs %u and %u\n",
 		       rl->config.cid, cid[0], cid[1]);
 		return -EINVAL;

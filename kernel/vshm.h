@@ -37,6 +37,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/net.h>
+#include <linux/ratelimit.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
 #include <linux/spinlock.h>
@@ -110,8 +111,8 @@ struct vshm_stats {
  * @bound: the address is in the table
  * @keyed: the connection is in the table
  * @polled: somebody may watch the socket for edges: keep notifications on
- * @gone: the link died with bytes or an end to come; every later call that
- *	sends or receives fails with ECONNRESET
+ * @gone: the link died; every later call that sends or receives fails with
+ *	ECONNRESET
  * @since: jiffies at the last change of state
  * @conn: the connection; changes under lock_sock(), tx_lock and rx_lock
  * @accept_queue: connection queue of a listener: sockets not yet accepted
@@ -258,6 +259,7 @@ struct vshm_link_ops {
  * @nr_conns: connections that exist, in a slot or not
  * @refs: the attacher's, and one for each connection
  * @released: completed with the last reference
+ * @log: bounds what the peer can make the log say
  * @resets: times that all connections were reset
  * @violations: times that the peer broke the protocol
  */
@@ -273,6 +275,7 @@ struct vshm_link {
 	atomic_t			nr_conns;
 	refcount_t			refs;
 	struct completion		released;
+	struct ratelimit_state		log;
 	atomic_long_t			resets;
 	atomic_long_t			violations;
 };

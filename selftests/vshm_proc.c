@@ -45,20 +45,21 @@ static int split(char *line, char **word, int max)
 }
 
 /**
- * vshm_table_load - read the table
+ * vshm_table_read - read a table
  * @t: filled in; to be given to vshm_table_free()
+ * @path: its file
  *
  * Return: 0, or -1 with errno; EPROTO for a line whose number of values is not
  * that of the first line.
  */
-int vshm_table_load(struct vshm_table *t)
+int vshm_table_read(struct vshm_table *t, const char *path)
 {
 	char *word[VSHM_PROC_COLUMNS];
 	char *line, *save;
 	int n;
 
 	memset(t, 0, sizeof(*t));
-	t->text = read_text(VSHM_PROC_PATH);
+	t->text = read_text(path);
 	if (!t->text)
 		return -1;
 	t->rows = -1;
@@ -79,6 +80,17 @@ malformed:
 	vshm_table_free(t);
 	errno = EPROTO;
 	return -1;
+}
+
+/**
+ * vshm_table_load - read the socket table
+ * @t: filled in; to be given to vshm_table_free()
+ *
+ * Return: as vshm_table_read().
+ */
+int vshm_table_load(struct vshm_table *t)
+{
+	return vshm_table_read(t, VSHM_PROC_PATH);
 }
 
 /**

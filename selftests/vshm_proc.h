@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reads the socket table, /proc/net/vshm. Its first line names the columns,
- * so that the tests depend on names, not on positions.
+ * Reads the socket table, /proc/net/vshm, and the links, /proc/net/vshm_links.
+ * The first line of either names the columns, so that the tests depend on
+ * names, not on positions.
  */
 #ifndef VSHM_PROC_H
 #define VSHM_PROC_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #define VSHM_PROC_PATH		"/proc/net/vshm"
+#define VSHM_PROC_LINKS		"/proc/net/vshm_links"
 #define VSHM_PROC_COLUMNS	64
 
 /* Skips a test where the table cannot be read. */
@@ -32,6 +34,7 @@ struct vshm_table {
 	int rows;
 };
 
+int vshm_table_read(struct vshm_table *t, const char *path);
 int vshm_table_load(struct vshm_table *t);
 void vshm_table_free(struct vshm_table *t);
 const char *vshm_table_cell(const struct vshm_table *t, int row,

@@ -373,6 +373,17 @@ static inline long vshm_call_send(struct vshm_call *call)
 		    call->flags | MSG_NOSIGNAL);
 }
 
+/* The pattern from 0 on, with @flags as seed. */
+static inline long vshm_call_send_all(struct vshm_call *call)
+{
+	return vshm_send_all(call->fd, call->len, 60000, 0, call->flags);
+}
+
+static inline long vshm_call_recv_all(struct vshm_call *call)
+{
+	return vshm_recv_all(call->fd, call->len, 50000, 0, call->flags);
+}
+
 static inline long vshm_call_accept(struct vshm_call *call)
 {
 	return accept(call->fd, NULL, NULL);

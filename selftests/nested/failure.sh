@@ -6,10 +6,10 @@
 # (socat tells of a reset while it reads only with -d, and then ends with
 # status 0.)
 
-# traffic A B: endless streams both ways between two of host and guests; on each
+# streams A B: endless streams both ways between two of host and guests; on each
 # side a sender and a receiver, named send and receive, and a second receiver,
 # named held, that is stopped by a signal with its sender, named push, blocked
-traffic()
+streams()
 {
 	local side
 
@@ -28,9 +28,9 @@ traffic()
 	done
 }
 
-# cut_off COMMAND: host script that runs COMMAND, and then sees every program of
-# traffic in the host learn within 2 s that its peer is gone
-cut_off()
+# all_reset COMMAND: host script that runs COMMAND, and then sees every program of
+# streams in the host learn within 2 s that its peer is gone
+all_reset()
 {
 	echo "$1"'
 	eventually 2 has_sockets 1 l.port 5004 state DISCONNECTED || {
@@ -47,15 +47,15 @@ cut_off()
 
 test_guest_killed()
 {
-	traffic 2 3
-	on 2 "$(cut_off 'guest_kill 3')"
+	streams 2 3
+	on 2 "$(all_reset 'guest_kill 3')"
 }
 
 test_killed_guest_returns()
 {
-	hello 2 3
-	hello 3 2
-	hello 4 3
+	greet 2 3
+	greet 3 2
+	greet 4 3
 }
 
 test_guest_of_forwarded_connection_killed()
@@ -91,6 +91,5 @@ test_nothing_is_left()
 	      nothing() { ! grep vshm /proc/slabinfo /proc/vmallocinfo /proc/modules; }
 	      eventually 5 nothing
 	      [ ! -e /run/vshm/3 ]'
-	vm_messages H
 	vm_kill H
 }

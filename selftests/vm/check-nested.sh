@@ -3,14 +3,44 @@
 #
 # Runs the functions test_* of the files in selftests/nested/ with a host and
 # its two guests up, the modules loaded. A test may leave a guest dead; it is
-# started again before the next one.
+# started again before the next one. After a test that failed all of them are.
+
+# greet FROM TO: one short message, as tests use it for "there is a way"
+greet()
+{
+	on "$2" 'background hello socat -u "$(listen 4000)" STDOUT
+		 eventually 5 has_sockets 1 l.port 4000'
+	on "$1" "echo hello from $1 | socat -u STDIN \$(connect $2 4000)"
+	on "$2" 'join hello 10' | tee /dev/stderr | grep -qx "hello from $1"
+}
+
+# direct bind|unbind: the direct link of the guests, which is the device in slot
+# 5 of each. Without it they reach each other through the host.
+direct()
+{
+	local cid
+
+	for cid in 3 4; do
+		on "$cid" "echo 0000:00:05.0 >/sys/bus/pci/drivers/vshm_ivshmem/$1"
+	done
+	if [ "$1" = bind ]; then
+		for cid in 3 4; do
+			on "$cid" "eventually 5 grep -q '$cid $((7 - cid)) up' /proc/net/vshm_links"
+		done
+	fi
+}
 
 # run_nested FUNCTION
 run_nested()
 {
+	if [ -e "$RUN/H/unsettled" ] && vm_alive H; then
+		vm_kill H
+	fi
 	nested_up
+	touch "$RUN/H/unsettled"
 	"$1"
 	quiet_nested
+	rm "$RUN/H/unsettled"
 }
 
 # A kernel that complains fails the test that made it do so.
@@ -24,8 +54,6 @@ quiet_nested()
 		if [ -n "$messages" ]; then
 			echo "kernel messages of CID $cid:"
 			echo "$messages"
-			# the next test starts afresh
-			vm_kill H
 			return 1
 		fi
 	done

@@ -7,7 +7,9 @@
 #   host		vshmd, on this machine
 #   loopback	every program of selftests/, in one VM; load and unload
 #   two-vm	selftests/two_vm/, between two VMs
+#   lifecycle	the part of two-vm where ends go and come back
 #   big		1 GiB each way at once between two VMs
+#   nested	selftests/nested/, a host and its guests inside a VM
 #
 # TESTS=REGEX runs only the programs and functions whose name it matches.
 
@@ -37,6 +39,10 @@ programs+=(vshmd_host.sh)
 . "$VM_DIR/check-loopback.sh"
 # shellcheck source=selftests/vm/check-two-vm.sh
 . "$VM_DIR/check-two-vm.sh"
+# shellcheck source=selftests/vm/nested.sh
+. "$VM_DIR/nested.sh"
+# shellcheck source=selftests/vm/check-nested.sh
+. "$VM_DIR/check-nested.sh"
 
 check_host()
 {
@@ -59,8 +65,10 @@ for phase in "$@"; do
 	case $phase in
 	host)		check_host ;;
 	loopback)	check_loopback "${programs[@]}" ;;
-	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,failure}.sh ;;
+	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,failure,lifecycle}.sh ;;
+	lifecycle)	check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
 	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;
+	nested)		check_nested "$TOP"/selftests/nested/{transfer,failure}.sh ;;
 	*)		die "no phase $phase" ;;
 	esac
 done

@@ -17,28 +17,35 @@ source=linux-source-$release
 version=$(dpkg-query -W -f '${Version}' "$source")
 dir=$CACHE/$name-$version-$(sha256sum <"$fragment" | cut -c1-16)
 
+# Prints the directory and ends if it is there.
+finished()
+{
+	if [ -e "$dir/vmlinux" ]; then
+		touch "$dir"
+		echo "$dir"
+		exit
+	fi
+}
+
+finished
 # Two runs at once build it once.
 mkdir -p "$CACHE"
 exec {lock}>"$CACHE/$name.lock"
 flock "$lock"
-if [ -e "$dir/vmlinux" ]; then
-	touch "$dir"
-	echo "$dir"
-	exit
-fi
+finished
 
 build=$CACHE/$name.build
 log=$CACHE/$name.log
 trap 'rm -rf "$build"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# Code that the PVH entry runs before there is shadow memory must not be
-# instrumented for KASAN, which the makefiles of some releases forget.
+# What runs at the PVH entry, before there is shadow memory, must not be
+# instrumented for KASAN: enlighten.c, which calls memcmp() of string.c.
 kernel_make()
 {
 	env -u MAKEFLAGS -u MFLAGS -u KDIR -u KERNEL nice -n 5 \
 		make -C "$build" -j"$(nproc)" "LOCALVERSION=-vshm-$name" \
-		KASAN_SANITIZE_enlighten.o=n "$@"
+		KASAN_SANITIZE_enlighten.o=n KASAN_SANITIZE_string.o=n "$@"
 }
 
 # Prints the lines of the fragment that did not make it into the configuration,

@@ -50,5 +50,6 @@ link_boot()
 {
 	vm_boot "$@" -- \
 		-chardev "socket,id=link,path=$RUN/vshmd/${CID[$1]}" \
-		-device "ivshmem-doorbell,chardev=link,vectors=1"
+		-device "ivshmem-doorbell,id=ivshmem,chardev=link,vectors=1" \
+		-qmp "unix:$RUN/$1/qmp,server=on,wait=off"
 }

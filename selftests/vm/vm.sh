@@ -100,7 +100,7 @@ vm_boot()
 		-nodefaults -no-user-config -no-reboot -display none \
 		-kernel "$IMAGE" -initrd "$initrd" -append \
 		"console=ttyS0 loglevel=5 panic=-1 oops=panic ${VM_APPEND:-} VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW" \
-		-chardev "file,id=console,path=$dir/console" \
+		-chardev "file,id=console,path=$dir/console,append=on" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \
 		"$@" </dev/null >"$dir/qemu.log" 2>&1 &
