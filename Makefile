@@ -41,8 +41,13 @@ demo:
 check:
 	@$(VM)/check.sh host loopback two-vm $(if $(BIG),big)
 
-check-host check-loopback check-two-vm check-big:
+check-host check-loopback check-two-vm check-big check-nested:
 	@$(VM)/check.sh $(@:check-%=%)
+
+# each event of two_vm/lifecycle.sh more often than in make check
+check-lifecycle: export ROUNDS ?= 20
+check-lifecycle:
+	@$(VM)/check.sh lifecycle
 
 check-debug:
 	@$(VM)/debug.sh
@@ -58,11 +63,15 @@ help:
 	@echo 'These boot VMs, and first install what they need and is missing:'
 	@echo 'make demo		a file both ways between two VMs; FILE=path'
 	@echo 'make demo DEMO=loopback	the same inside one VM'
+	@echo 'make demo DEMO=host	the same between a host and its guest, inside a VM'
 	@echo 'make check		all tests; TESTS=regex chooses, BIG=1 adds 1 GiB each way'
 	@echo 'make check-host		tests of vshmd, without a VM'
 	@echo 'make check-loopback	tests inside one VM'
 	@echo 'make check-two-vm	tests between two VMs'
 	@echo 'make check-big		1 GiB each way between two VMs'
+	@echo 'make check-lifecycle	ends of a link that go and come back, ROUNDS=20 times'
+	@echo 'make check-nested	tests between a host and its guests, in a VM; builds a'
+	@echo '			small kernel for the guests first: some minutes'
 	@echo 'make check-debug	tests in VMs on a kernel with KASAN, lockdep and more,'
 	@echo '			which is built first: some minutes'
 	@echo 'make bench		instruction counts beside other socket families'
@@ -71,4 +80,6 @@ help:
 	@echo 'how VMs run it, V=1 shows builds.'
 
 .PHONY: all modules modules_install headers userspace install clean demo help \
-	check check-host check-loopback check-two-vm check-big check-debug bench
+	check check-host check-loopback check-two-vm check-big check-nested \
+	check-lifecycle check-debug \
+	bench

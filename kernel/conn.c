@@ -208,6 +208,7 @@ void vshm_conn_detach(struct vshm_sock *vsk)
  */
 void vshm_conn_post(struct vshm_conn *conn, enum vshm_op op)
 {
+	smp_mb__before_atomic(); /* the op's arguments are there before it */
 	set_bit(op, &conn->posts);
 	conn->link->ops->post(conn);
 }
@@ -271,8 +272,10 @@ void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind)
 
 	WRITE_ONCE(vsk->remote.event, kind == VSHM_NEWS_DATA ?
 		   EPOLLIN | EPOLLRDNORM : EPOLLOUT | EPOLLWRNORM);
-	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
-		conn->link->ops->notify(conn, kind);
+	if (!test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+		return;
+	smp_rmb(); /* pairs with the barrier in vshm_conn_adopt() */
+	conn->link->ops->notify(conn, kind);
 }
 
 /**
@@ -281,7 +284,8 @@ void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind)
  * @kind: VSHM_NEWS_DATA or VSHM_NEWS_SPACE
  *
  * While somebody may wait for edges (epoll), each notification asks for the
- * next one, before it wakes, so that none is missed between the two.
+ * next one, before it wakes, so that none is missed between the two. Bytes that
+ * overtake the new event index are found by vshm_rearm_data().
  * Context: any, RCU read side.
  */
 void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
@@ -295,11 +299,12 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 		vshm_wake_writers(sk);
 		return;
 	}
-	if (READ_ONCE(vsk->polled)) {
+	if (vshm_watched(vsk)) {
 		spin_lock_irqsave(&conn->event_lock, flags);
 		if (conn->rx.mem.ring) {
 			head = READ_ONCE(conn->rx.mem.ring->head);
-			if (skwq_has_sleeper(rcu_dereference(sk->sk_wq)))
+			if (skwq_has_sleeper(rcu_dereference(sk->sk_wq)) ||
+			    sock_flag(sk, SOCK_FASYNC))
 				vshm_receiver_arm(&conn->rx, head);
 			else
 				WRITE_ONCE(vsk->polled, false);

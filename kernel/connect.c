@@ -38,14 +38,15 @@ void vshm_connect_failed(struct vshm_sock *vsk, int err)
 	vshm_wake_all(sk);
 }
 
-/* Give up if the socket is still connecting. */
-static void vshm_connect_abort(struct vshm_sock *vsk, int err)
+/* Give up if the socket is still connecting, with a timer's leave if @timed. */
+static void vshm_connect_abort(struct vshm_sock *vsk, int err, bool timed)
 {
 	struct sock *sk = &vsk->sk;
 	struct vshm_conn *conn = NULL;
 
 	lock_sock(sk);
-	if (vsk->state == VSHM_CONNECTING) {
+	if (vsk->state == VSHM_CONNECTING &&
+	    !(timed && time_before(jiffies, vsk->connect_deadline))) {
 		conn = vshm_sock_conn_get(vsk);
 		vshm_connect_failed(vsk, err);
 	}
@@ -65,7 +66,8 @@ void vshm_connect_timeout(struct work_struct *work)
 	struct vshm_sock *vsk = container_of(to_delayed_work(work),
 					     struct vshm_sock, connect_work);
 
-	vshm_connect_abort(vsk, ETIMEDOUT);
+	/* of the attempt under way, or of one before it? */
+	vshm_connect_abort(vsk, ETIMEDOUT, true);
 	sock_put(&vsk->sk);
 }
 
@@ -101,6 +103,7 @@ static struct vshm_conn *vshm_connect_start(struct vshm_sock *vsk,
 	vsk->remote.cid = to->svs_cid;
 	vsk->remote.port = to->svs_port;
 	vsk->local.nonblock = nonblock;
+	vsk->connect_deadline = jiffies + vsk->connect_timeout;
 	err = vshm_table_connect(vsk);
 	if (err)
 		goto err_address;
@@ -142,11 +145,11 @@ static int vshm_connect_wait(struct sock *sk, long timeo)
 			err = -ETIMEDOUT;
 		release_sock(sk);
 		if (err)
-			vshm_connect_abort(vsk, -err);
+			vshm_connect_abort(vsk, -err, false);
 		else
 			timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
 		lock_sock(sk);
-		if (err && vsk->state != VSHM_CONNECTED) {
+		if (err && sk->sk_socket->state != SS_CONNECTED) {
 			sk->sk_err = 0;
 			break;
 		}

@@ -279,6 +279,8 @@ static void vshm_record_request(struct vshm_link *link,
 	    !vshm_record_from(link, rec->src_cid) ||
 	    vshm_record_ring(link, rec, &mem)) {
 		vshm_link_violation(link, "request");
+		if (link->ops->restart)
+			link->ops->restart(link);
 		return;
 	}
 	if (!vshm_link_is_loopback(link) && rec->dst_cid != link->local_cid) {
@@ -348,9 +350,11 @@ static void vshm_record_response(struct vshm_link *link, struct vshm_conn *conn,
 	lock_sock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn &&
 	    vsk->state == VSHM_CONNECTING) {
+		mutex_lock(&vsk->tx_lock);
 		spin_lock_irq(&conn->event_lock);
 		vshm_sender_init(&conn->tx, &mem);
 		spin_unlock_irq(&conn->event_lock);
+		mutex_unlock(&vsk->tx_lock);
 		vshm_record_remote(vsk, rec);
 		vshm_set_state(vsk, VSHM_CONNECTED);
 		if (sk->sk_socket)
@@ -406,7 +410,8 @@ static void vshm_record_reset(struct vshm_conn *conn,
 
 	if (test_and_set_bit(VSHM_CONN_RESET_GOT, &conn->flags))
 		return;
-	if (rec->src_slot && !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+	if (rec->src_slot && rec->src_slot < conn->link->ops->max_slots &&
+	    !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
 		vshm_record_adopt(conn, rec);
 
 	lock_sock(sk);
@@ -459,6 +464,8 @@ void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
 		break;
 	default:
 		vshm_link_violation(link, "unknown record");
+		if (link->ops->restart)
+			link->ops->restart(link);
 	}
 	vshm_conn_put(conn);
 }
@@ -486,7 +493,7 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	u32 order;
 
 	mutex_lock(&vsk->rx_lock);
-	order = vshm_receiver_order(&conn->rx);
+	order = conn->rx.mem.ring ? vshm_receiver_order(&conn->rx) : U32_MAX;
 	mutex_unlock(&vsk->rx_lock);
 	if (order >= VSHM_RING_ORDER_MAX)
 		return;

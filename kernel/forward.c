@@ -58,8 +58,8 @@ static void vshm_forward_event(struct sock *sk)
 	rcu_read_unlock();
 }
 
-static struct vshm_sock *vshm_forward_sock(struct vshm_forward *fw,
-					   struct vshm_net *vnet, u16 type)
+/* Nothing that happens to it counts before it has its user data. */
+static struct vshm_sock *vshm_forward_sock(struct vshm_net *vnet, u16 type)
 {
 	struct sock *sk = vshm_sock_alloc(vnet->net, NULL, type, GFP_KERNEL, 1);
 
@@ -68,19 +68,18 @@ static struct vshm_sock *vshm_forward_sock(struct vshm_forward *fw,
 	sk->sk_data_ready = vshm_forward_event;
 	sk->sk_write_space = vshm_forward_event;
 	sk->sk_state_change = vshm_forward_event;
-	rcu_assign_sk_user_data(sk, fw);
 	return vshm_sk(sk);
 }
 
 /* Bytes that must be moved as a whole: a packet, or any one of a stream. */
-static s64 vshm_forward_unit(struct vshm_conn *src, s64 *avail)
+static s64 vshm_forward_unit(struct vshm_conn *src, s64 *avail,
+			     struct vshm_packet *packet)
 {
-	struct vshm_packet packet;
 
 	*avail = vshm_recv_avail(src);
 	if (*avail <= 0 || src->sk->sk_type != SOCK_SEQPACKET)
 		return *avail > 0 ? 1 : *avail;
-	*avail = vshm_seqpacket_next(src, *avail, &packet);
+	*avail = vshm_seqpacket_next(src, *avail, packet);
 	return *avail;
 }
 
@@ -92,11 +91,12 @@ static ssize_t vshm_forward_copy(struct vshm_sock *from, struct vshm_conn *src,
 				 struct vshm_sock *to, struct vshm_conn *dst,
 				 struct vshm_sock **culprit, s64 *need)
 {
+	struct vshm_packet packet;
 	s64 avail, space;
 	u64 n;
 
 	*culprit = from;
-	*need = vshm_forward_unit(src, &avail);
+	*need = vshm_forward_unit(src, &avail, &packet);
 	if (*need <= 0)
 		return *need;
 	*culprit = to;
@@ -105,6 +105,10 @@ static ssize_t vshm_forward_copy(struct vshm_sock *from, struct vshm_conn *src,
 		return min_t(s64, space, 0);
 	n = min_t(u64, avail, space);
 	vshm_ring_copy(&dst->tx, &src->rx, n);
+	/* the header that was checked, whatever it is by now */
+	if (src->sk->sk_type == SOCK_SEQPACKET)
+		*(struct vshm_packet *)vshm_sender_at(&dst->tx, dst->tx.head) =
+			packet;
 	if (vshm_sender_publish(&dst->tx, n))
 		vshm_conn_notify(dst, VSHM_NEWS_DATA);
 	if (vshm_receiver_consume(&src->rx, n))
@@ -307,6 +311,7 @@ static void vshm_forward_work(struct work_struct *work)
 	/* before the rings: bytes that came before the end are moved */
 	in_over = vshm_forward_over(in);
 	out_over = vshm_forward_over(out);
+	smp_rmb();
 	in_shut = smp_load_acquire(&in->sk.sk_shutdown);
 	out_shut = smp_load_acquire(&out->sk.sk_shutdown);
 	there = vshm_forward_pump(in, out);
@@ -361,6 +366,7 @@ static int vshm_forward_connect(struct vshm_forward *fw, struct vshm_link *to,
 	vshm_set_state(out, VSHM_CONNECTING);
 	refcount_inc(&conn->refs);
 	sock_hold(&out->sk);
+	out->connect_deadline = jiffies + VSHM_FORWARD_TIMEOUT;
 	queue_delayed_work(vshm_forward_wq, &out->connect_work,
 			   VSHM_FORWARD_TIMEOUT);
 	release_sock(&out->sk);
@@ -382,32 +388,29 @@ static int vshm_forward_start(struct vshm_link *link, struct vshm_link *to,
 	if (!fw)
 		return err;
 	INIT_WORK(&fw->work, vshm_forward_work);
-	fw->in = vshm_forward_sock(fw, link->vnet, rec->type);
+	fw->in = vshm_forward_sock(link->vnet, rec->type);
 	if (!fw->in)
 		goto err_free;
-	fw->out = vshm_forward_sock(fw, link->vnet, rec->type);
+	fw->out = vshm_forward_sock(link->vnet, rec->type);
 	if (!fw->out)
 		goto err_in;
 	err = vshm_record_accept(link, fw->in, rec, mem);
 	if (err)
 		goto err_out;
-	/* from here on, the work ends it */
 	err = vshm_forward_connect(fw, to, rec);
-	if (err) {
+	if (err)
 		WRITE_ONCE(fw->out->sk.sk_err, -err);
-		queue_work(vshm_forward_wq, &fw->work);
-	}
+	/* from here on, the work ends it; it looks at what happened so far */
+	rcu_assign_sk_user_data(&fw->in->sk, fw);
+	rcu_assign_sk_user_data(&fw->out->sk, fw);
+	queue_work(vshm_forward_wq, &fw->work);
 	return 0;
 
 err_out:
-	rcu_assign_sk_user_data(&fw->out->sk, NULL);
 	vshm_sock_close(fw->out);
 err_in:
-	rcu_assign_sk_user_data(&fw->in->sk, NULL);
 	vshm_sock_close(fw->in);
 err_free:
-	synchronize_rcu();
-	cancel_work_sync(&fw->work);
 	kfree(fw);
 	return err;
 }

@@ -61,7 +61,7 @@ static int vshm_send_follow(struct vshm_conn *conn)
 	struct vshm_ring_mem mem = { };
 
 	/* pairs with the release in vshm_receiver_announce() */
-	mem.offset = smp_load_acquire(&s->mem.ring->next);
+	mem.offset = virt_load_acquire(&s->mem.ring->next);
 	if (!mem.offset)
 		return 0;
 	mem.order = READ_ONCE(s->mem.ring->next_order);
@@ -146,6 +146,8 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 		return vshm_wait_space(sk, conn, need, timeo);
 
 	/* a larger ring must come; if memory is short there, ask again */
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
 	nap = min_t(long, *timeo, HZ / 10);
 	left = nap;
 	err = vshm_wait_space(sk, conn, need, &left);
@@ -166,7 +168,7 @@ static bool vshm_recv_follow(struct vshm_conn *conn)
 	spin_lock_irq(&conn->event_lock);
 	moved = vshm_receiver_move(r, &old);
 	/* whoever watches for edges asked on the old ring */
-	if (moved && READ_ONCE(vshm_sk(conn->sk)->polled))
+	if (moved && vshm_watched(vshm_sk(conn->sk)))
 		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
 	spin_unlock_irq(&conn->event_lock);
 	if (moved)

@@ -71,6 +71,8 @@ static void vshm_loopback_post(struct vshm_conn *conn)
 		vshm_record_receive(conn->link, &rec);
 		vshm_conn_finish(conn);
 	}
+	/* a request that was given up ends with nothing sent */
+	vshm_conn_finish(conn);
 }
 
 static void vshm_loopback_refuse(struct vshm_link *link,

@@ -18,7 +18,7 @@
  *   publish (ring.h)                     clear summary word   (xchg)
  *   set news bit         (full)          clear news word      (xchg)
  *   set summary bit      (full)          look at the rings
- *   ring if it was 0
+ *   ring if it was clear
  *
  *   make the half empty                  load epoch word      (acquire)
  *   store epoch word     (release)  ->   use the half
@@ -29,6 +29,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
+#include <asm/sync_bitops.h>
 
 #include "heap.h"
 #include "region.h"
@@ -122,18 +123,15 @@ static void vshm_region_kick(struct vshm_region_link *rl)
 static void vshm_region_news(struct vshm_region_link *rl, u32 slot,
 			     unsigned int kind)
 {
-	u32 bit = VSHM_NEWS_BIT(slot, kind), word = bit / 64;
-	long summary;
+	u32 bit = VSHM_NEWS_BIT(slot, kind);
 
-	/* both are full barriers */
-	if (test_and_set_bit(bit % 64,
-			     (unsigned long *)&rl->peer->news[word])) {
-		atomic_long_inc(&rl->quiet);
-		return;
-	}
-	summary = atomic_long_fetch_or(1L << (word % 64), (atomic_long_t *)
-				       &rl->peer->summary[word / 64]);
-	if (summary)
+	/*
+	 * Both are full barriers, and atomic even in a kernel that has one CPU:
+	 * the peer has others.
+	 */
+	if (sync_test_and_set_bit(bit, (unsigned long *)rl->peer->news) ||
+	    sync_test_and_set_bit(bit / 64,
+				  (unsigned long *)rl->peer->summary))
 		atomic_long_inc(&rl->quiet);
 	else
 		vshm_region_ring(rl);
@@ -332,8 +330,8 @@ static void vshm_region_receive(struct vshm_region_link *rl)
 static void vshm_region_say(struct vshm_region_link *rl)
 {
 	/* pairs with the acquire in the peer's vshm_region_follow() */
-	smp_store_release(&rl->own->epoch, VSHM_EPOCH(rl->epoch, rl->acked));
-	smp_mb(); /* the peer sees it when it hears the doorbell */
+	virt_store_release(&rl->own->epoch, VSHM_EPOCH(rl->epoch, rl->acked));
+	virt_mb(); /* the peer sees it when it hears the doorbell */
 	vshm_region_ring(rl);
 }
 
@@ -401,7 +399,7 @@ static void vshm_region_up(struct vshm_region_link *rl)
 /* See what the peer's epoch is, and do what vshm_side.epoch asks for. */
 static void vshm_region_follow(struct vshm_region_link *rl)
 {
-	u64 word = smp_load_acquire(&rl->peer->epoch);
+	u64 word = virt_load_acquire(&rl->peer->epoch);
 	u32 epoch = VSHM_EPOCH_OWN(word), ack = VSHM_EPOCH_ACK(word);
 	bool there = epoch & 1;
 
@@ -504,11 +502,17 @@ EXPORT_SYMBOL_GPL(vshm_region_interrupt);
  */
 void vshm_region_panic(struct vshm_region_link *rl)
 {
-	smp_store_release(&rl->own->epoch, VSHM_EPOCH(rl->epoch + 1, 0));
-	smp_mb(); /* the peer sees it when it hears the doorbell */
+	virt_store_release(&rl->own->epoch, VSHM_EPOCH(rl->epoch + 1, 0));
+	virt_mb(); /* the peer sees it when it hears the doorbell */
 	rl->config.doorbell(rl->config.priv, rl->link.peer_cid);
 }
 EXPORT_SYMBOL_GPL(vshm_region_panic);
+
+static void vshm_region_restart(struct vshm_link *link)
+{
+	WRITE_ONCE(vshm_region(link)->broken, true);
+	vshm_region_kick(vshm_region(link));
+}
 
 static void vshm_region_info(struct vshm_link *link,
 			     struct vshm_link_info *info)
@@ -534,6 +538,7 @@ static const struct vshm_link_ops vshm_region_ops = {
 	.post		= vshm_region_post,
 	.refuse		= vshm_region_refuse,
 	.notify		= vshm_region_notify,
+	.restart	= vshm_region_restart,
 	.info		= vshm_region_info,
 };
 

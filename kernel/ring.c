@@ -25,7 +25,8 @@ void vshm_ring_init(const struct vshm_ring_mem *mem, u64 position)
 	ring->tail = position;
 	/* behind us: not asked for */
 	ring->space_event = position - 1;
-	ring->data_event = position - 1;
+	/* somebody may watch the socket already */
+	ring->data_event = position;
 }
 
 /**
@@ -64,7 +65,7 @@ void vshm_receiver_init(struct vshm_receiver *r,
 int vshm_sender_sync(struct vshm_sender *s)
 {
 	/* pairs with the release in vshm_receiver_consume() */
-	u64 tail = smp_load_acquire(&s->mem.ring->tail);
+	u64 tail = virt_load_acquire(&s->mem.ring->tail);
 
 	if (s->head - tail > s->head - s->tail)
 		return -EPROTO;
@@ -88,7 +89,7 @@ void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem)
 	s->force = true;
 	WRITE_ONCE(mem->ring->head, s->head);
 	/* pairs with the acquire in vshm_receiver_move() */
-	smp_store_release(&old->sender_flags, VSHM_RING_MOVED);
+	virt_store_release(&old->sender_flags, VSHM_RING_MOVED);
 }
 
 /**
@@ -102,7 +103,7 @@ void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem)
 int vshm_receiver_sync(struct vshm_receiver *r)
 {
 	/* pairs with the release in vshm_sender_publish() */
-	u64 head = smp_load_acquire(&r->mem.ring->head);
+	u64 head = virt_load_acquire(&r->mem.ring->head);
 
 	if (head - r->tail > r->mask + 1 || head - r->tail < r->head - r->tail)
 		return -EPROTO;
@@ -146,7 +147,7 @@ void vshm_receiver_announce(struct vshm_receiver *r,
 	r->next[r->nr_next++] = *mem;
 	WRITE_ONCE(last->next_order, mem->order);
 	/* pairs with the acquire of the sender who follows */
-	smp_store_release(&last->next, mem->offset);
+	virt_store_release(&last->next, mem->offset);
 }
 
 /**
@@ -166,9 +167,9 @@ bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old)
 	u32 i;
 
 	for (i = r->nr_next; i--;)
-		smp_store_release(&r->next[i].ring->tail, new);
-	smp_store_release(&r->mem.ring->tail, new);
-	smp_mb(); /* the sender's is in vshm_sender_arm() */
+		virt_store_release(&r->next[i].ring->tail, new);
+	virt_store_release(&r->mem.ring->tail, new);
+	virt_mb(); /* the sender's is in vshm_sender_arm() */
 	notify = vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new,
 				  old);
 	for (i = 0; i < r->nr_next; i++)
@@ -190,7 +191,7 @@ bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old)
 	if (!r->nr_next)
 		return false;
 	/* pairs with the release in vshm_sender_move() */
-	if (!(smp_load_acquire(&r->mem.ring->sender_flags) & VSHM_RING_MOVED))
+	if (!(virt_load_acquire(&r->mem.ring->sender_flags) & VSHM_RING_MOVED))
 		return false;
 	/* bytes published before the sender left come first */
 	if (READ_ONCE(r->mem.ring->head) != r->tail)
@@ -217,7 +218,7 @@ u64 vshm_receiver_queued(const struct vshm_receiver *r)
 	u32 i;
 
 	for (i = 0; i < r->nr_next; i++) {
-		if (!(smp_load_acquire(&mem->ring->sender_flags) &
+		if (!(virt_load_acquire(&mem->ring->sender_flags) &
 		      VSHM_RING_MOVED))
 			break;
 		mem = &r->next[i];

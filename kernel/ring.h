@@ -16,11 +16,11 @@
  *   overwrite data                       (after reading data)
  *
  *   store @head                          store @data_event
- *   smp_mb()                             smp_mb()
+ *   virt_mb()                             virt_mb()
  *   load @data_event                     load @head
  *
  *   store @space_event                   store @tail
- *   smp_mb()                             smp_mb()
+ *   virt_mb()                             virt_mb()
  *   load @tail, @next                    load @space_event
  *
  *   store next->head                     load @sender_flags   (acquire)
@@ -28,6 +28,9 @@
  *
  *   load @next           (acquire)  <-   store @next          (release)
  *   use the next ring                    (after making its header)
+ *
+ * The other end may be another machine's: barriers are virt_*(), which a kernel
+ * with one CPU keeps.
  *
  * The store-buffering pairs in the middle make sure that an end which goes to
  * sleep is seen by the other, or sees its news.
@@ -162,8 +165,8 @@ static inline bool vshm_sender_publish(struct vshm_sender *s, u64 n)
 	u64 old = s->head, new = old + n;
 
 	WRITE_ONCE(s->head, new);
-	smp_store_release(&s->mem.ring->head, new);
-	smp_mb(); /* the receiver's is in vshm_receiver_arm() */
+	virt_store_release(&s->mem.ring->head, new);
+	virt_mb(); /* the receiver's is in vshm_receiver_arm() */
 	if (unlikely(s->force)) {
 		s->force = false;
 		return true;
@@ -183,7 +186,7 @@ static inline void vshm_sender_arm(struct vshm_sender *s, u64 want)
 	/* tail >= head + want - size is enough, so passing one less is */
 	WRITE_ONCE(s->mem.ring->space_event,
 		   READ_ONCE(s->head) + want - (s->mask + 1) - 1);
-	smp_mb(); /* the receiver's is in vshm_receiver_consume() */
+	virt_mb(); /* the receiver's is in vshm_receiver_consume() */
 }
 
 bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old);
@@ -203,8 +206,8 @@ static inline bool vshm_receiver_consume(struct vshm_receiver *r, u64 n)
 	WRITE_ONCE(r->tail, new);
 	if (unlikely(r->nr_next))
 		return vshm_receiver_consume_chain(r, new, old);
-	smp_store_release(&r->mem.ring->tail, new);
-	smp_mb(); /* the sender's is in vshm_sender_arm() */
+	virt_store_release(&r->mem.ring->tail, new);
+	virt_mb(); /* the sender's is in vshm_sender_arm() */
 	return vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new, old);
 }
 
@@ -218,7 +221,7 @@ static inline bool vshm_receiver_consume(struct vshm_receiver *r, u64 n)
 static inline void vshm_receiver_arm(struct vshm_receiver *r, u64 position)
 {
 	WRITE_ONCE(r->mem.ring->data_event, position);
-	smp_mb(); /* the sender's is in vshm_sender_publish() */
+	virt_mb(); /* the sender's is in vshm_sender_publish() */
 }
 
 /**

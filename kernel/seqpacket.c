@@ -16,8 +16,7 @@
  * @packet: takes its header
  *
  * Context: rx_lock held.
- * Return: bytes that the packet takes in the ring, 0 when it is not there as a
- * whole yet, or -EPROTO.
+ * Return: bytes that the packet takes in the ring, or -EPROTO.
  */
 s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
 			struct vshm_packet *packet)
@@ -34,7 +33,8 @@ s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
 	bytes = VSHM_PACKET_BYTES(packet->len);
 	if (bytes > conn->rx.mask + 1)
 		return -EPROTO;
-	return bytes <= avail ? bytes : 0;
+	/* it was published as a whole, and lies in one ring */
+	return bytes <= avail ? bytes : -EPROTO;
 }
 
 /* Largest packet that both ends have room for. */
@@ -193,6 +193,8 @@ static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
 	int pending, err;
 	u8 shut;
 
+	if (unlikely(READ_ONCE(vsk->state) < VSHM_CONNECTED))
+		return vshm_io_error(sk);
 	/* before the ring: packets that came before the end are seen */
 	shut = smp_load_acquire(&sk->sk_shutdown);
 	pending = READ_ONCE(sk->sk_err);
@@ -216,7 +218,7 @@ static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
 		return sock_error(sk);
 	if (!conn || (shut & RCV_SHUTDOWN))
 		return 1;
-	return vshm_wait_data(sk, conn, avail, &rv->timeo);
+	return vshm_wait_data(sk, conn, 0, &rv->timeo);
 }
 
 /**
@@ -240,6 +242,7 @@ int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		.flags = flags,
 		.timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
 	};
+	struct vshm_conn *conn;
 	int ret;
 
 	if (unlikely(flags & MSG_OOB))
@@ -255,6 +258,10 @@ int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		vsk->rx.bytes += rv.done;
 		vsk->rx.calls++;
 	}
+	conn = rcu_dereference_protected(vsk->conn,
+					 lockdep_is_held(&vsk->rx_lock));
+	if (unlikely(conn && vshm_watched(vsk)))
+		vshm_rearm_data(sk, conn);
 	vsk->receivers--;
 	mutex_unlock(&vsk->rx_lock);
 	return ret > 0 ? rv.done : ret;

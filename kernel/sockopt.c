@@ -40,19 +40,20 @@ static int vshm_timeout_option(struct vshm_sock *vsk, sockptr_t optval,
 			       unsigned int optlen, bool old)
 {
 	struct __kernel_sock_timeval tv;
+	long timeout;
 	int err;
 
+	/* with no lock held: what lies behind a user's page may take its time */
 	err = sock_copy_user_timeval(&tv, optval, optlen, old);
 	if (err)
 		return err;
 	if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= USEC_PER_SEC ||
 	    tv.tv_sec >= MAX_SCHEDULE_TIMEOUT / HZ - 1)
 		return -ERANGE;
-	vsk->connect_timeout = tv.tv_sec * HZ +
-			       DIV_ROUND_UP((unsigned long)tv.tv_usec,
-					    USEC_PER_SEC / HZ);
-	if (!vsk->connect_timeout)
-		vsk->connect_timeout = VSHM_CONNECT_TIMEOUT;
+	timeout = tv.tv_sec * HZ +
+		  DIV_ROUND_UP((unsigned long)tv.tv_usec, USEC_PER_SEC / HZ);
+	WRITE_ONCE(vsk->connect_timeout,
+		   timeout ? timeout : VSHM_CONNECT_TIMEOUT);
 	return 0;
 }
 
@@ -89,12 +90,8 @@ int vshm_setsockopt(struct socket *sock, int level, int optname,
 		return err;
 	case SO_VSHM_CONNECT_TIMEOUT_OLD:
 	case SO_VSHM_CONNECT_TIMEOUT_NEW:
-		lock_sock(sock->sk);
-		err = vshm_timeout_option(vsk, optval, optlen,
-					  optname ==
-					  SO_VSHM_CONNECT_TIMEOUT_OLD);
-		release_sock(sock->sk);
-		return err;
+		return vshm_timeout_option(vsk, optval, optlen, optname ==
+					   SO_VSHM_CONNECT_TIMEOUT_OLD);
 	default:
 		return -ENOPROTOOPT;
 	}

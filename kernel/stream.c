@@ -91,6 +91,9 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (!len)
 		ret = vshm_send_error(sk);
 	while (sent < len) {
+		/* what was sent comes first, an error with the next call */
+		if (sent && (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+			break;
 		ret = vshm_send_some(sk, msg, &timeo);
 		if (ret < 0)
 			break;
@@ -125,6 +128,9 @@ static int vshm_recv_wait(struct sock *sk, struct vshm_conn *conn,
 {
 	int err;
 
+	/* what was received comes first, an error with the next call */
+	if (rv->done && (rv->err || !conn))
+		return 1;
 	err = vshm_io_error(sk);
 	if (err)
 		return err;
@@ -181,6 +187,8 @@ static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
 	ssize_t n;
 	s64 avail;
 
+	if (unlikely(READ_ONCE(vsk->state) < VSHM_CONNECTED))
+		return vshm_io_error(sk);
 	/* before the ring: bytes that came before the end are seen */
 	rv->shut = smp_load_acquire(&sk->sk_shutdown);
 	rv->err = READ_ONCE(sk->sk_err);
@@ -228,6 +236,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		.peek = flags & MSG_PEEK,
 		.timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
 	};
+	struct vshm_conn *conn;
 	int ret;
 
 	if (unlikely(flags & MSG_OOB))
@@ -243,6 +252,10 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		vsk->rx.bytes += rv.done;
 		vsk->rx.calls++;
 	}
+	conn = rcu_dereference_protected(vsk->conn,
+					 lockdep_is_held(&vsk->rx_lock));
+	if (unlikely(conn && vshm_watched(vsk)))
+		vshm_rearm_data(sk, conn);
 	vsk->receivers--;
 	mutex_unlock(&vsk->rx_lock);
 	if (rv.done || ret > 0)

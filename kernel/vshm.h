@@ -118,6 +118,7 @@ struct vshm_stats {
  * @accept_queue: connection queue of a listener: sockets not yet accepted
  * @accept_node: in the listener's connection queue
  * @connect_work: ends a non-blocking connect in time
+ * @connect_deadline: jiffies at which the attempt under way is too long
  * @connect_timeout: jiffies
  * @buffer_min: SO_VSHM_BUFFER_MIN_SIZE
  * @buffer_max: SO_VSHM_BUFFER_MAX_SIZE
@@ -149,6 +150,7 @@ struct vshm_sock {
 	struct list_head	accept_queue;
 	struct list_head	accept_node;
 	struct delayed_work	connect_work;
+	unsigned long		connect_deadline;
 	long			connect_timeout;
 	u64			buffer_min;
 	u64			buffer_max;
@@ -229,6 +231,8 @@ struct vshm_link_info {
  * @post: send what vshm_conn.posts asks for; no lock of a socket is held
  * @refuse: answer a record that has no connection with a reset; the same
  * @notify: tell the peer that a connection has news of a kind
+ * @restart: the peer sent a record that none may send: reset the link, soon;
+ *	may be NULL
  * @info: tell how the link does, for display; may be NULL
  *
  * Rings are per connection, and @notify is the only call on the data path.
@@ -243,6 +247,7 @@ struct vshm_link_ops {
 	void (*refuse)(struct vshm_link *link, const struct vshm_record *rec,
 		       int err);
 	void (*notify)(struct vshm_conn *conn, unsigned int kind);
+	void (*restart)(struct vshm_link *link);
 	void (*info)(struct vshm_link *link, struct vshm_link_info *info);
 };
 
@@ -279,6 +284,12 @@ struct vshm_link {
 	atomic_long_t			resets;
 	atomic_long_t			violations;
 };
+
+/* Somebody may wait for edges: every arrival of data is to be notified. */
+static inline bool vshm_watched(const struct vshm_sock *vsk)
+{
+	return READ_ONCE(vsk->polled) || sock_flag(&vsk->sk, SOCK_FASYNC);
+}
 
 static inline bool vshm_link_is_loopback(const struct vshm_link *link)
 {
@@ -413,6 +424,7 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 		    long *timeo);
 int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 		   long *timeo);
+void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn);
 void vshm_wake_readers(struct sock *sk);
 void vshm_wake_writers(struct sock *sk);
 void vshm_wake_all(struct sock *sk);

@@ -46,12 +46,15 @@ static u64 vshm_space_rest(u64 limit, u64 need)
 	return min(limit / 2, limit - min(need, limit));
 }
 
-static bool vshm_space_ready(const struct vshm_sender *s, u64 limit, u64 need)
+/* The same conditions as in vshm_send_space(), or waiting would not end. */
+static bool vshm_space_ready(const struct sock *sk, const struct vshm_sender *s,
+			     u64 limit, u64 need)
 {
 	u64 used = READ_ONCE(s->head) - READ_ONCE(s->mem.ring->tail);
 
 	return (need <= limit && used <= vshm_space_rest(limit, need)) ||
-	       READ_ONCE(s->mem.ring->next);
+	       (vshm_send_limit(sk) > s->mask + 1 &&
+		READ_ONCE(s->mem.ring->next));
 }
 
 /**
@@ -72,11 +75,11 @@ bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need)
 	spin_lock_irq(&conn->event_lock);
 	if (s->mem.ring) {
 		limit = min(vshm_send_limit(sk), s->mask + 1);
-		ready = vshm_space_ready(s, limit, need);
+		ready = vshm_space_ready(sk, s, limit, need);
 		if (!ready) {
 			vshm_sender_arm(s, s->mask + 1 -
 					   vshm_space_rest(limit, need));
-			ready = vshm_space_ready(s, limit, need);
+			ready = vshm_space_ready(sk, s, limit, need);
 		}
 	}
 	spin_unlock_irq(&conn->event_lock);
@@ -164,6 +167,8 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
  * @seen: bytes that lie in the ring and are not enough
  * @timeo: jiffies left; updated
  *
+ * Whether it waits or not, the peer is asked for a notification, as in
+ * vshm_wait_space().
  * Context: rx_lock is held, dropped, and held again on return.
  * Return: 0 to look again, -EAGAIN when @timeo is 0, or the errno of a signal.
  */
@@ -174,7 +179,7 @@ int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 	struct vshm_waiter waiter;
 
 	if (!*timeo)
-		return -EAGAIN;
+		return vshm_arm_data(conn, seen) ? 0 : -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
 	vsk->rx.waits++;
@@ -186,6 +191,23 @@ int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 	}
 	remove_wait_queue(sk_sleep(sk), &waiter.wait);
 	return 0;
+}
+
+/**
+ * vshm_rearm_data() - a call that received leaves the socket to watchers
+ * @sk: socket that is watched
+ * @conn: its connection
+ *
+ * An event index that a notification set may be overtaken by bytes that came
+ * meanwhile; once these are read, only a new one brings the next edge.
+ * Context: rx_lock held.
+ */
+void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn)
+{
+	struct vshm_receiver *r = &conn->rx;
+
+	if (r->mem.ring && r->head == r->tail && vshm_arm_data(conn, 0))
+		vshm_wake_readers(sk);
 }
 
 /**
@@ -269,6 +291,14 @@ void vshm_state_change(struct sock *sk)
 	rcu_read_unlock();
 }
 
+/* Is there what SO_RCVLOWAT asks for, or as much as the ring can hold? */
+static bool vshm_recv_ready(struct vshm_sock *vsk, struct vshm_conn *conn)
+{
+	u64 lowat = READ_ONCE(vsk->sk.sk_rcvlowat);
+
+	return vshm_conn_recvq(vsk) >= min(lowat, READ_ONCE(conn->rx.mask) + 1);
+}
+
 /* Data and space of a connected socket. */
 static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 {
@@ -280,15 +310,15 @@ static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 	conn = rcu_dereference(vsk->conn);
 	if (!conn)
 		goto out;
-	if (arm) {
-		WRITE_ONCE(vsk->polled, true);
+	if (arm || !vshm_recv_ready(vsk, conn)) {
 		spin_lock_irq(&conn->event_lock);
+		WRITE_ONCE(vsk->polled, true);
 		if (conn->rx.mem.ring)
 			vshm_receiver_arm(&conn->rx,
 				READ_ONCE(conn->rx.mem.ring->head));
 		spin_unlock_irq(&conn->event_lock);
 	}
-	if (vshm_conn_recvq(vsk) >= READ_ONCE(sk->sk_rcvlowat))
+	if (vshm_recv_ready(vsk, conn))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (vshm_arm_space(sk, conn, 1))
 		mask |= EPOLLOUT | EPOLLWRNORM;
@@ -313,6 +343,9 @@ __poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait)
 	u8 state, shut;
 
 	sock_poll_wait(file, sock, wait);
+	/* also of a socket that will be connected later */
+	if (!poll_does_not_wait(wait))
+		WRITE_ONCE(vsk->polled, true);
 	state = READ_ONCE(vsk->state);
 	/* before the rings: bytes that came before the end are seen */
 	shut = smp_load_acquire(&sk->sk_shutdown);

@@ -6,15 +6,17 @@
 #   FILE=path	which file; default: the kernel that is booted
 #   DEMO=two-vm	between two VMs joined by vshmd (default)
 #   DEMO=loopback	inside one VM, over CID 1
+#   DEMO=host	between a host and its guest, both inside a VM; takes minutes
 
 # shellcheck source=selftests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 case ${DEMO:=two-vm} in
-# sender, receiver, the receiver's CID, port
+# sender, receiver, the receiver's CID, port; host and guest are named by CID
 two-vm)		vms=(A B) flows=("A B 4 5001" "B A 3 5002") ;;
 loopback)	vms=(A)   flows=("A A 1 5001" "A A 1 5002") ;;
-*)		die "DEMO must be two-vm or loopback" ;;
+host)		vms=(2 3) flows=("2 3 3 5001" "3 2 2 5002") ;;
+*)		die "DEMO must be two-vm, loopback or host" ;;
 esac
 
 prepare build vm
@@ -25,6 +27,8 @@ prepare build vm
 . "$VM_DIR/vm.sh"
 # shellcheck source=selftests/vm/link.sh
 . "$VM_DIR/link.sh"
+# shellcheck source=selftests/vm/nested.sh
+. "$VM_DIR/nested.sh"
 
 FILE=${FILE:-/boot/vmlinuz-$KERNEL}
 [ -r "$FILE" ] || die "cannot read $FILE"
@@ -68,42 +72,83 @@ table()
 }
 '
 
+# run VM COMMAND
+run()
+{
+	if [ "$DEMO" = host ]; then
+		on "$@"
+	else
+		vm "$@"
+	fi
+}
+
+messages()
+{
+	if [ "$DEMO" = host ]; then
+		nested_messages "$1"
+	else
+		vm_messages "$1"
+	fi
+}
+
+# called VM: what to call it
+called()
+{
+	case $1 in
+	2)	echo "the host" ;;
+	3)	echo "guest 3" ;;
+	*)	echo "VM $1" ;;
+	esac
+}
+
 # show COMMAND [HEADLINE]: runs COMMAND in every VM
 show()
 {
 	local vm
 
 	for vm in "${vms[@]}"; do
-		echo "  VM $vm: ${2:-$1}"
-		vm "$vm" "$1" | sed 's/^/    /'
+		echo "  $(called "$vm"): ${2:-$1}"
+		run "$vm" "$1" | sed 's/^/    /'
 	done
 }
 
-say "booting ${#vms[@]} VM(s): Linux $KERNEL, accelerated by $ACCEL"
-pack demo vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
-	vshm/file="$FILE"
-if [ "$DEMO" = two-vm ]; then
-	vshmd_start
-	for vm in "${vms[@]}"; do link_boot "$vm" "$RUN/demo.cpio"; done
-else
-	vm_boot A "$RUN/demo.cpio"
-fi
-for vm in "${vms[@]}"; do
-	vm_ready "$vm"
-	vm "$vm" load
-done
+case $DEMO in
+host)
+	[ "$size" -lt 20000000 ] || die "$FILE is too large for DEMO=host"
+	nested_pack vshm/file="$FILE"
+	say "booting a host, Linux $KERNEL, accelerated by $ACCEL, and its guests"
+	nested_up
+	;;
+*)
+	say "booting ${#vms[@]} VM(s): Linux $KERNEL, accelerated by $ACCEL"
+	pack demo vshm/vshm.ko="$TOP/vshm.ko" \
+		vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" vshm/file="$FILE"
+	[ "$DEMO" = loopback ] || vshmd_start
+	for vm in "${vms[@]}"; do
+		if [ "$DEMO" = loopback ]; then
+			vm_boot "$vm" "$RUN/demo.cpio"
+		else
+			link_boot "$vm" "$RUN/demo.cpio"
+		fi
+	done
+	for vm in "${vms[@]}"; do
+		vm_ready "$vm"
+		vm "$vm" load
+	done
+	;;
+esac
 
 say "sending $FILE ($size bytes) both ways, with $(socat -V | sed -n '2s/ on.*//p')"
 for flow in "${flows[@]}"; do
 	read -r from to cid port <<<"$flow"
-	vm "$to" "$receiver background receive$port receive $port"
-	vm "$from" "background send$port socat -u -b 131072 /vshm/file \$(connect $cid $port)"
+	run "$to" "$receiver background receive$port receive $port"
+	run "$from" "background send$port socat -u -b 131072 /vshm/file \$(connect $cid $port)"
 done
 for flow in "${flows[@]}"; do
 	read -r _ to _ port <<<"$flow"
-	vm "$to" "eventually 20 [ -s /run/held.$port ]" || {
-		vm "$to" "cat /run/*.out"
-		die "nothing arrived in VM $to"
+	run "$to" "eventually 20 [ -s /run/held.$port ]" || {
+		run "$to" "cat /run/*.out"
+		die "nothing arrived in $(called "$to")"
 	}
 done
 say "in mid-transfer, the receivers held for a moment:"
@@ -111,15 +156,15 @@ show "$table table" "/proc/net/vshm, in part"
 
 say "going on"
 for vm in "${vms[@]}"; do
-	vm "$vm" "touch /run/go"
+	run "$vm" "touch /run/go"
 done
 for flow in "${flows[@]}"; do
 	read -r from to _ port <<<"$flow"
-	vm "$from" "join send$port $VM_TIMEOUT"
-	vm "$to" "join receive$port $VM_TIMEOUT"
-	held=$(vm "$to" "cat /run/held.$port")
-	us=$(vm "$to" "cat /run/us.$port")
-	say "VM $from -> VM $to: $(((size - held) / (us + 1))) MB/s, after the pause"
+	run "$from" "join send$port $VM_TIMEOUT"
+	run "$to" "join receive$port $VM_TIMEOUT"
+	held=$(run "$to" "cat /run/held.$port")
+	us=$(run "$to" "cat /run/us.$port")
+	say "$(called "$from") -> $(called "$to"): $(((size - held) / (us + 1))) MB/s, after the pause"
 done
 
 say "at the end:"
@@ -130,13 +175,13 @@ verdict=PASS
 sum=$(sha256sum <"$FILE")
 for flow in "${flows[@]}"; do
 	read -r _ to _ port <<<"$flow"
-	[ "$(vm "$to" "sha256sum </tmp/in.$port")" = "$sum" ] || verdict=FAIL
+	[ "$(run "$to" "sha256sum </tmp/in.$port")" = "$sum" ] || verdict=FAIL
 done
 for vm in "${vms[@]}"; do
-	messages=$(vm_messages "$vm")
-	if [ -n "$messages" ]; then
-		echo "kernel messages of VM $vm:"
-		echo "$messages"
+	complaints=$(messages "$vm")
+	if [ -n "$complaints" ]; then
+		echo "kernel messages of $(called "$vm"):"
+		echo "$complaints"
 		verdict=FAIL
 	fi
 done

@@ -60,12 +60,13 @@ qemu_tcg()
 	done
 }
 
-# nested_pack: the archive of VM H, with that of the guests in it; builds what
-# is missing
+# nested_pack [DEST=SOURCE]...: the archive of VM H, with that of the guests in
+# it, and these files in both; builds what is missing
 nested_pack()
 {
 	local kdir modules tcg
 
+	"$VM_DIR/deps.sh" debug
 	kdir=$("$VM_DIR/kbuild.sh" guest)
 	say "building modules for the guests' kernel"
 	modules=$(guest_modules "$kdir")
@@ -73,7 +74,7 @@ nested_pack()
 		bin/socat="$(command -v socat)" init="$VM_DIR/init" \
 		etc/common.sh="$VM_DIR/common.sh" etc/guest.sh="$VM_DIR/guest.sh" \
 		vshm/vshm.ko="$modules/vshm.ko" \
-		vshm/vshm_ivshmem.ko="$modules/vshm_ivshmem.ko"
+		vshm/vshm_ivshmem.ko="$modules/vshm_ivshmem.ko" "$@"
 	mkdir -p "$RUN/guest.root"/{dev,proc,sys,run,tmp,root}
 	archive "$RUN/guest.root" "$RUN/guest-root.cpio"
 	cat "$RUN"/guest{-root,}.cpio >"$RUN/guest-initrd"
@@ -88,7 +89,7 @@ nested_pack()
 		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest-initrd" \
 		nested/qboot.rom=/usr/share/qemu/qboot.rom \
 		${tcg:+nested/accel-tcg-x86_64.so="$tcg"} \
-		bin/qemu-system-x86_64="$(command -v qemu-system-x86_64)"
+		bin/qemu-system-x86_64="$(command -v qemu-system-x86_64)" "$@"
 }
 
 # on [-t SECONDS] CID COMMAND: runs COMMAND in the host, CID 2, with the

@@ -117,9 +117,8 @@ struct vshm_packet {
 /*
  * News: which connections of the owner have something to look at, two bits
  * for each of its slots, in two levels. The peer sets the bit in @news, then
- * that word's bit in @summary, and rings the doorbell only when that summary
- * word was zero: otherwise the owner is about to look, or looking. It may stop
- * as soon as it finds a bit set already. The owner
+ * that word's bit in @summary, and rings the doorbell only when that bit was
+ * clear, too: otherwise the owner is about to look, or looking. The owner
  * clears a summary word before it clears and reads the words below. Slot 0
  * stands for the control ring.
  */
