@@ -432,6 +432,9 @@ void vshm_forward_request(struct vshm_link *link,
 	struct vshm_link *to;
 	int err = -EACCES;
 
+	if (rec->dst_cid < VSHM_CID_GUEST_MIN ||
+	    rec->dst_cid > VSHM_CID_GUEST_MAX)
+		goto refuse;
 	if (!vshm_policy_allows(link->vnet, rec->src_cid, rec->dst_cid))
 		goto refuse;
 	err = -EHOSTUNREACH;

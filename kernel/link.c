@@ -167,6 +167,8 @@ static void vshm_link_kill_conn(struct vshm_conn *conn)
 	release_sock(sk);
 
 	vshm_conn_abandon(conn);
+	/* now it is over, for whoever waits for that */
+	vshm_wake_all(sk);
 }
 
 /**

@@ -257,7 +257,7 @@ void vshm_write_space(struct sock *sk)
  * vshm_wake_all() - the status of the socket has changed
  * @sk: socket
  *
- * Context: lock_sock() held.
+ * Context: process context, with a reference to @sk.
  */
 void vshm_wake_all(struct sock *sk)
 {

@@ -208,6 +208,22 @@ TEST_F(dead, after_the_end)
 	}
 }
 
+/* Bytes of a peer that has closed go with the memory that they lie in. */
+TEST_F(dead, last_bytes)
+{
+	ASSERT_EQ(0, vshm_send_all(self->fd[1], 5000, 5000, 0, 1));
+	close(self->fd[1]);
+	self->fd[1] = -1;
+	EXPECT_NE(0, vshm_poll(self->fd[0], 0, VSHM_WAIT_MS) & POLLHUP);
+	EXPECT_EQ(0, vshm_recv_all(self->fd[0], 1000, 1000, 0, 1));
+	vshm_bed_detach(&self->life.bed, variant->side);
+	EXPECT_TRUE(vshm_bed_wait(&self->life.bed, !variant->side, "state",
+				  "down"));
+	EXPECT_EQ(ECONNRESET, try_recv(self->fd[0]));
+	EXPECT_EQ(ECONNRESET, try_recv(self->fd[0]));
+	EXPECT_EQ(0, vshm_inq(self->fd[0]));
+}
+
 /* A listener outlives the link, with who was not accepted yet. */
 TEST_F(dead, listener)
 {

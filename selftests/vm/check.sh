@@ -25,7 +25,7 @@ mkdir -p "${bulk%/*}"
 quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" "$bulk"
 mapfile -t programs < <("$VM_DIR/kselftest.sh" -s emit_tests | cut -d: -f2)
 # vshmd and the kernel it attaches links to
-programs+=(vshmd_host.sh)
+programs=(vshmd_host.sh "${programs[@]}")
 
 # shellcheck source=selftests/vm/initramfs.sh
 . "$VM_DIR/initramfs.sh"
