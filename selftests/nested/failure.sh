@@ -22,8 +22,9 @@ streams()
 	on "$2" "background send socat -u /dev/zero \"\$(connect $1 5003)\"
 		 background push socat -u /dev/zero \"\$(connect $1 5004)\""
 	for side in "$1" "$2"; do
-		on "$side" 'eventually 5 has_sockets 1 l.port 5003 state CONNECTED
-			    eventually 5 has_sockets 1 l.port 5004 state CONNECTED
+		# a guest takes its time to start a program
+		on "$side" 'eventually 30 has_sockets 1 l.port 5003 state CONNECTED
+			    eventually 30 has_sockets 1 l.port 5004 state CONNECTED
 			    signal held STOP'
 	done
 }

@@ -80,7 +80,10 @@ test_files_between_guests_through_host()
 	before=$(host_links)
 	exchange 3 4
 	[ "$(host_links)" != "$before" ]
-	on 2 'eventually 5 no_sockets'
+	on 2 'eventually 5 no_sockets || {
+		cat /proc/net/vshm
+		exit 1
+	}'
 	direct bind
 }
 
