@@ -8,7 +8,8 @@ PROGRAM_TIMEOUT=240
 
 loopback_vm()
 {
-	VM_APPEND=slab_nomerge vm_boot A "$RUN/tests.cpio"
+	VM_APPEND="slab_nomerge ${VSHM_STEPS:+VSHM_STEPS=$VSHM_STEPS}" \
+		vm_boot A "$RUN/tests.cpio"
 	vm_ready A
 	vm A load
 }

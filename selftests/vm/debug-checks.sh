@@ -41,7 +41,21 @@ no_leaks()
 	sleep 6
 	echo scan >/sys/kernel/debug/kmemleak
 	cat /sys/kernel/debug/kmemleak >/run/leaks
-	cat /run/leaks
+	touch /run/symbols
+	sort -u /run/symbols | awk "
+	NR == FNR {
+		if (\$2 ~ /^[tT]\$/) {
+			address[++n] = \$1
+			name[n] = \$3
+		}
+		next
+	}
+	/ 0x[0-9a-f]*\$/ {
+		caller = substr(\$NF, 3)
+		for (i = n; i && address[i] > caller; i--);
+		if (i) \$0 = \$0 \" in \" name[i]
+	}
+	{ print }" - /run/leaks
 	[ ! -s /run/leaks ]'
 }
 

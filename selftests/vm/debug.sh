@@ -26,5 +26,6 @@ rsync -a --delete --exclude=/.git --filter=':- .gitignore' "$TOP/" "$copy/"
 # Shadow memory, lists of freed memory, and records of each allocation and each
 # lock want room; under emulation every access pays for being looked at.
 export VM_DEBUG=1 VM_MEMORY=${VM_MEMORY:-1536M} VM_SLOW=${VM_SLOW:-4}
+export VSHM_STEPS=${VSHM_STEPS:-500}
 [ $# -gt 0 ] || set -- loopback two-vm
 exec "$copy/selftests/vm/check.sh" "$@"

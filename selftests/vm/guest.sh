@@ -13,6 +13,10 @@ load()
 	if [ -e /vshm/vshm_ivshmem.ko ]; then
 		insmod /vshm/vshm_ivshmem.ko
 	fi
+	# kmemleak remembers callers as numbers, which nothing explains later
+	if [ -e /sys/kernel/debug/kmemleak ]; then
+		grep '\[vshm' /proc/kallsyms >>/run/symbols
+	fi
 }
 
 unload()

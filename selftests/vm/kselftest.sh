@@ -4,7 +4,8 @@
 # kselftest.sh [MAKE-ARGUMENT...]: runs make in selftests/, which needs the
 # kernel's own kselftest.h, kselftest_harness.h and lib.mk in KSFT_DIR; they
 # are taken from the packaged kernel source. What is built goes to
-# selftests/build.
+# selftests/build. A test may take VM_SLOW times its seconds, from the
+# environment where it runs.
 
 set -eu -o pipefail
 
@@ -12,13 +13,15 @@ VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tests=$(dirname "$VM_DIR")
 release=$("$VM_DIR/kernel.sh" | cut -d. -f1,2)
 tarball=/usr/src/linux-source-$release.tar.xz
-dir=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm/kselftest-$release
+dir=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm/kselftest-$release-slow
 
 if [ ! -e "$dir/lib.mk" ]; then
 	mkdir -p "$dir.$$"
 	# each name once: tar need not read on to the end
 	tar -C "$dir.$$" --strip-components=4 --occurrence=1 -xJf "$tarball" \
 		"linux-source-$release/tools/testing/selftests/"{lib.mk,kselftest.h,kselftest_harness.h}
+	sed -i 's/alarm(t->timeout)/alarm(t->timeout * atoi(getenv("VM_SLOW") ?: "1"))/' \
+		"$dir.$$/kselftest_harness.h"
 	rm -rf "$dir"
 	mv "$dir.$$" "$dir"
 fi
