@@ -15,6 +15,7 @@ struct proto vshm_proto = {
 	.name		= "VSHM",
 	.owner		= THIS_MODULE,
 	.obj_size	= sizeof(struct vshm_sock),
+	.diag_destroy	= vshm_sock_destroy,
 };
 
 /**
@@ -145,6 +146,18 @@ bool vshm_nonblock(struct sock *sk)
 }
 
 /**
+ * vshm_activity() - what a socket is doing
+ * @vsk: socket
+ *
+ * Return: mask of &enum vshm_activity.
+ */
+u32 vshm_activity(const struct vshm_sock *vsk)
+{
+	return (READ_ONCE(vsk->senders) ? VSHM_SENDING : 0) |
+	       (READ_ONCE(vsk->receivers) ? VSHM_RECEIVING : 0);
+}
+
+/**
  * vshm_sock_conn_get() - the connection of a socket
  * @vsk: socket
  *
@@ -174,6 +187,19 @@ static int vshm_close_reason(struct vshm_sock *vsk)
 	return 0;
 }
 
+/* Close the sockets of a connection queue, which no program has seen. */
+static void vshm_queue_close(struct list_head *queue)
+{
+	struct vshm_sock *child, *tmp;
+
+	list_for_each_entry_safe(child, tmp, queue, accept_node) {
+		list_del_init(&child->accept_node);
+		/* never accepted: a reset, as by lingering for no time */
+		sock_set_flag(&child->sk, SOCK_LINGER);
+		vshm_sock_close(child);
+	}
+}
+
 /**
  * vshm_sock_close() - end a socket that no program has any more
  * @vsk: socket, or one that was never accepted; drops the caller's hold
@@ -183,7 +209,6 @@ static int vshm_close_reason(struct vshm_sock *vsk)
  */
 void vshm_sock_close(struct vshm_sock *vsk)
 {
-	struct vshm_sock *child, *tmp;
 	struct sock *sk = &vsk->sk;
 	struct vshm_conn *conn;
 	LIST_HEAD(queue);
@@ -221,13 +246,54 @@ void vshm_sock_close(struct vshm_sock *vsk)
 		vshm_conn_reset(conn, reason);
 		vshm_conn_put(conn);
 	}
-	list_for_each_entry_safe(child, tmp, &queue, accept_node) {
-		list_del_init(&child->accept_node);
-		/* never accepted: a reset, as by lingering for no time */
-		sock_set_flag(&child->sk, SOCK_LINGER);
-		vshm_sock_close(child);
-	}
+	vshm_queue_close(&queue);
 	vshm_table_put(vsk);
+}
+
+/**
+ * vshm_sock_destroy() - end a socket that a program has, by order of an
+ * administrator
+ * @sk: socket
+ * @err: errno that the program gets
+ *
+ * A listener is closed for good, and so is a connection, whose peer sees a
+ * reset; an attempt to connect fails. Other sockets have nothing to end.
+ * Context: process context, none of the socket's locks held.
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int vshm_sock_destroy(struct sock *sk, int err)
+{
+	struct vshm_sock *vsk = vshm_sk(sk), *child;
+	struct vshm_conn *conn;
+	LIST_HEAD(queue);
+	int ret = 0;
+
+	lock_sock(sk);
+	conn = vshm_sock_conn_get(vsk);
+	if (vsk->state == VSHM_LISTENING) {
+		list_splice_init(&vsk->accept_queue, &queue);
+		list_for_each_entry(child, &queue, accept_node)
+			sk_acceptq_removed(sk);
+		vshm_table_unbind(vsk);
+		WRITE_ONCE(sk->sk_err, err);
+		vshm_sock_shutdown(vsk, SHUTDOWN_MASK);
+	} else if (vsk->state == VSHM_CONNECTING) {
+		vshm_connect_failed(vsk, err);
+	} else if (conn) {
+		vshm_sock_reset(vsk, err);
+		vshm_conn_detach(vsk);
+		WRITE_ONCE(sk->sk_err, err);
+	} else {
+		ret = -EOPNOTSUPP;
+	}
+	release_sock(sk);
+
+	if (conn) {
+		vshm_conn_reset(conn, err);
+		vshm_conn_put(conn);
+	}
+	vshm_queue_close(&queue);
+	return ret;
 }
 
 static int vshm_release(struct socket *sock)

@@ -364,6 +364,41 @@ u64 vshm_conn_recvq(struct vshm_sock *vsk)
 }
 
 /**
+ * vshm_conn_info() - tell of the connection of a socket, for display
+ * @vsk: socket
+ * @info: filled in when there is a connection
+ *
+ * Context: any but interrupts.
+ */
+void vshm_conn_info(struct vshm_sock *vsk, struct vshm_conn_info *info)
+{
+	struct vshm_conn *conn;
+
+	rcu_read_lock();
+	conn = rcu_dereference(vsk->conn);
+	if (!conn)
+		goto out;
+	spin_lock_irq(&conn->event_lock);
+	/* not detached yet, so the link is there */
+	if (conn->rx.mem.ring) {
+		info->kind = conn->link->ops->name;
+		info->local_cid = conn->link->local_cid;
+		info->peer_cid = conn->link->peer_cid;
+		info->up = READ_ONCE(conn->link->up);
+		info->slot = conn->slot;
+		if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+			info->peer_slot = READ_ONCE(conn->peer_slot);
+		if (conn->tx.mem.ring)
+			info->tx_ring = conn->tx.mask + 1;
+		info->rx_ring = conn->rx.mask + 1;
+		info->rx_rings = conn->rx.nr_next + 1;
+	}
+	spin_unlock_irq(&conn->event_lock);
+out:
+	rcu_read_unlock();
+}
+
+/**
  * vshm_sock_shutdown() - close directions of a connection, on behalf of either side
  * @vsk: connected socket
  * @mask: RCV_SHUTDOWN, SEND_SHUTDOWN or both, as this end sees them

@@ -200,7 +200,8 @@ int vshm_connect(struct socket *sock, struct sockaddr *addr, int len,
 	default:
 		break;
 	}
-	if (vsk->state == VSHM_LISTENING || svs->svs_port == VSHM_PORT_ANY) {
+	/* a listener, or what was one */
+	if (vsk->state > VSHM_BOUND || svs->svs_port == VSHM_PORT_ANY) {
 		err = -EINVAL;
 		goto out;
 	}
@@ -347,7 +348,7 @@ int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags,
 	timeo = sock_rcvtimeo(sk, flags & O_NONBLOCK);
 	for (;;) {
 		if (vsk->state != VSHM_LISTENING)
-			err = -EINVAL;
+			err = sock_error(sk) ?: -EINVAL;
 		else
 			child = vshm_accept_dequeue(vsk);
 		if (child || err)

@@ -51,7 +51,10 @@ int vshm_link_publish(struct vshm_link *link)
 	int err;
 
 	err = xa_insert(&link->vnet->links, link->peer_cid, link, GFP_KERNEL);
-	return err == -EBUSY ? -EEXIST : err;
+	if (err)
+		return err == -EBUSY ? -EEXIST : err;
+	vshm_event_link(link, VSHM_EVENT_LINK_NEW);
+	return 0;
 }
 
 /**
@@ -64,6 +67,7 @@ void vshm_link_unpublish(struct vshm_link *link)
 {
 	xa_erase(&link->vnet->links, link->peer_cid);
 	synchronize_rcu();
+	vshm_event_link(link, VSHM_EVENT_LINK_GONE);
 }
 
 /**
@@ -149,6 +153,7 @@ void vshm_link_set_up(struct vshm_link *link)
 	xa_lock(&link->slots);
 	link->up = true;
 	xa_unlock(&link->slots);
+	vshm_event_link(link, VSHM_EVENT_LINK_UP);
 }
 
 /* The peer will never speak of this connection again, nor may we. */
@@ -184,8 +189,10 @@ void vshm_link_kill(struct vshm_link *link)
 {
 	struct vshm_conn *conn;
 	unsigned long i;
+	bool was_up;
 
 	xa_lock(&link->slots);
+	was_up = link->up;
 	link->up = false;
 	xa_unlock(&link->slots);
 
@@ -201,6 +208,8 @@ void vshm_link_kill(struct vshm_link *link)
 	}
 	rcu_read_unlock();
 	atomic_long_inc(&link->resets);
+	if (was_up)
+		vshm_event_link(link, VSHM_EVENT_LINK_DOWN);
 }
 
 /**

@@ -53,7 +53,12 @@ static int __init vshm_register_family(void)
 		return -EINVAL;
 	}
 	vshm_family_ops.family = vshm_family;
-	err = sock_register(&vshm_family_ops);
+	err = vshm_diag_init();
+	if (!err) {
+		err = sock_register(&vshm_family_ops);
+		if (err)
+			vshm_diag_exit();
+	}
 	if (err == -EEXIST)
 		pr_err("family=%d is taken by another module: unload that, or choose another number\n",
 		       vshm_family);
@@ -73,9 +78,12 @@ static int __init vshm_init(void)
 	err = vshm_forward_init();
 	if (err)
 		goto err_proto;
-	err = vshm_table_init();
+	err = vshm_event_init();
 	if (err)
 		goto err_forward;
+	err = vshm_table_init();
+	if (err)
+		goto err_event;
 	/* last: sockets can be made from now on */
 	err = vshm_register_family();
 	if (err)
@@ -85,6 +93,8 @@ static int __init vshm_init(void)
 
 err_table:
 	vshm_table_exit();
+err_event:
+	vshm_event_exit();
 err_forward:
 	vshm_forward_exit();
 err_proto:
@@ -97,7 +107,9 @@ err_conn:
 static void __exit vshm_exit(void)
 {
 	sock_unregister(vshm_family);
+	vshm_diag_exit();
 	vshm_table_exit();
+	vshm_event_exit();
 	vshm_forward_exit();
 	proto_unregister(&vshm_proto);
 	vshm_conn_exit();

@@ -37,8 +37,7 @@ static const char *vshm_show_activity(const struct vshm_sock *vsk)
 		[VSHM_SENDING | VSHM_RECEIVING]	= "SR",
 	};
 
-	return names[(READ_ONCE(vsk->senders) ? VSHM_SENDING : 0) |
-		     (READ_ONCE(vsk->receivers) ? VSHM_RECEIVING : 0)];
+	return names[vshm_activity(vsk)];
 }
 
 static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)

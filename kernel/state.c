@@ -16,7 +16,7 @@
 static const u16 vshm_moves[VSHM_NR_STATES] = {
 	[VSHM_UNCONNECTED]  = TO(BOUND) | TO(CONNECTED) | TO(TERMINATED),
 	[VSHM_BOUND]	    = TO(LISTENING) | TO(CONNECTING) | TO(TERMINATED),
-	[VSHM_LISTENING]    = TO(TERMINATED),
+	[VSHM_LISTENING]    = TO(DISCONNECTED) | TO(TERMINATED),
 	[VSHM_CONNECTING]   = TO(CONNECTED) | TO(BOUND),
 	[VSHM_CONNECTED]    = TO(SHUTDOWN) | TO(DISCONNECTED),
 	[VSHM_SHUTDOWN]	    = TO(DISCONNECTED),
@@ -78,4 +78,5 @@ void vshm_set_state(struct vshm_sock *vsk, enum vshm_state to)
 	WRITE_ONCE(vsk->sk.sk_state, vshm_sk_states[to]);
 	WRITE_ONCE(vsk->since, jiffies);
 	trace_vshm_state(vsk->local.id, from, to);
+	vshm_event_sock(vsk, VSHM_EVENT_STATE, from);
 }

@@ -98,9 +98,11 @@ int vshm_table_add(struct vshm_sock *vsk)
 	refcount_set(&vsk->entry, 1);
 	vsk->local.id = atomic64_inc_return(&vshm_last_id);
 	err = xa_insert(&vnet->sockets, vsk->local.id, vsk, GFP_KERNEL);
-	if (!err)
-		atomic_inc(&vnet->nr);
-	return err;
+	if (err)
+		return err;
+	atomic_inc(&vnet->nr);
+	vshm_event_sock(vsk, VSHM_EVENT_NEW, VSHM_UNCONNECTED);
+	return 0;
 }
 
 /**
@@ -126,8 +128,28 @@ void vshm_table_put(struct vshm_sock *vsk)
 	if (refcount_dec_and_test(&vsk->entry)) {
 		xa_erase(&vnet->sockets, vsk->local.id);
 		atomic_dec(&vnet->nr);
+		vshm_event_sock(vsk, VSHM_EVENT_GONE, VSHM_TERMINATED);
 	}
 	sock_put(&vsk->sk);
+}
+
+/**
+ * vshm_table_find() - the entry with an ID
+ * @vnet: table
+ * @id: unique ID of a socket
+ *
+ * Return: the socket with a reference, or NULL.
+ */
+struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id)
+{
+	struct vshm_sock *vsk;
+
+	rcu_read_lock();
+	vsk = xa_load(&vnet->sockets, id);
+	if (vsk && !refcount_inc_not_zero(&vsk->sk.sk_refcnt))
+		vsk = NULL;
+	rcu_read_unlock();
+	return vsk;
 }
 
 /**

@@ -10,7 +10,7 @@
  *   link.c policy.c forward.c       a link, its slots; joining two links
  *   loopback.c | region.c heap.c   the two kinds of memory below
  *              | ivshmem.c host.c  what a region is attached by
- *   procfs.c trace.h               what one sees of it
+ *   procfs.c diag.c event.c trace.h  what one sees of it
  *
  * Locks, outermost first:
  *
@@ -45,6 +45,7 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include <linux/vshm.h>
+#include <linux/vshm_diag.h>
 #include <linux/vshm_ring.h>
 
 #include "ring.h"
@@ -93,11 +94,13 @@ struct vshm_endpoint {
  * @bytes: moved by calls
  * @calls: that moved any
  * @waits: how often a call slept
+ * @wakeups: notifications of the peer that woke the socket; any context
  */
 struct vshm_stats {
-	u64	bytes;
-	u64	calls;
-	u64	waits;
+	u64		bytes;
+	u64		calls;
+	u64		waits;
+	atomic64_t	wakeups;
 };
 
 /**
@@ -350,6 +353,30 @@ struct vshm_conn {
 	struct rcu_head		rcu;
 };
 
+/**
+ * struct vshm_conn_info - the connection of a socket, for display
+ * @kind: kind of link, NULL when there is no connection
+ * @local_cid: own CID on the link
+ * @peer_cid: the peer's
+ * @slot: own slot
+ * @peer_slot: the peer's, 0 when not known
+ * @tx_ring: bytes in the ring that is written to, or 0
+ * @rx_ring: bytes in the ring that is read from
+ * @rx_rings: rings that the peer may write to
+ * @up: new connections can be made through the link
+ */
+struct vshm_conn_info {
+	const char	*kind;
+	u32		local_cid;
+	u32		peer_cid;
+	u32		slot;
+	u32		peer_slot;
+	u32		tx_ring;
+	u32		rx_ring;
+	u32		rx_rings;
+	bool		up;
+};
+
 /* state.c */
 void vshm_set_state(struct vshm_sock *vsk, enum vshm_state to);
 bool vshm_state_legal(enum vshm_state from, enum vshm_state to);
@@ -368,6 +395,7 @@ int vshm_table_connect(struct vshm_sock *vsk);
 void vshm_table_disconnect(struct vshm_sock *vsk);
 struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
 					u32 port);
+struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id);
 struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id);
 
 /* af_vshm.c */
@@ -378,6 +406,8 @@ int vshm_parse_address(struct sockaddr *addr, int len,
 		       struct sockaddr_vshm **out);
 u32 vshm_options(const struct vshm_sock *vsk);
 bool vshm_nonblock(struct sock *sk);
+u32 vshm_activity(const struct vshm_sock *vsk);
+int vshm_sock_destroy(struct sock *sk, int err);
 struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk);
 void vshm_sock_close(struct vshm_sock *vsk);
 int vshm_sock_half_close(struct vshm_sock *vsk, int mask);
@@ -447,6 +477,7 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind);
 void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind);
 u64 vshm_conn_sendq(struct vshm_sock *vsk);
 u64 vshm_conn_recvq(struct vshm_sock *vsk);
+void vshm_conn_info(struct vshm_sock *vsk, struct vshm_conn_info *info);
 void vshm_sock_reset(struct vshm_sock *vsk, int reason);
 void vshm_sock_shutdown(struct vshm_sock *vsk, int mask);
 void vshm_sock_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
@@ -495,5 +526,18 @@ void vshm_loopback_destroy(struct vshm_link *link);
 /* procfs.c */
 int vshm_procfs_init(struct net *net);
 void vshm_procfs_exit(struct net *net);
+
+/* diag.c */
+int vshm_diag_init(void);
+void vshm_diag_exit(void);
+int vshm_diag_put(struct sk_buff *skb, struct vshm_sock *vsk, u32 show,
+		  struct user_namespace *user_ns);
+
+/* event.c */
+int vshm_event_init(void);
+void vshm_event_exit(void);
+void vshm_event_sock(struct vshm_sock *vsk, enum vshm_event event,
+		     enum vshm_state old);
+void vshm_event_link(struct vshm_link *link, enum vshm_event event);
 
 #endif /* _VSHM_H */

@@ -218,6 +218,7 @@ void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn)
  */
 void vshm_wake_readers(struct sock *sk)
 {
+	atomic64_inc(&vshm_sk(sk)->rx.wakeups);
 	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLIN | EPOLLRDNORM);
 	sk->sk_data_ready(sk);
 }
@@ -230,6 +231,7 @@ void vshm_wake_readers(struct sock *sk)
  */
 void vshm_wake_writers(struct sock *sk)
 {
+	atomic64_inc(&vshm_sk(sk)->tx.wakeups);
 	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLOUT | EPOLLWRNORM);
 	sk->sk_write_space(sk);
 }
