@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "io.h"
 #include "vshm.h"
 
 /* Bytes moved in one go, before another connection gets its turn. */

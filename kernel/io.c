@@ -158,8 +158,15 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 	return err;
 }
 
-/* Follow the sender to its next ring, and free the one that is left. */
-static bool vshm_recv_follow(struct vshm_conn *conn)
+/**
+ * vshm_recv_follow() - follow the sender to its next ring
+ * @conn: connection that has found its ring empty
+ *
+ * The ring that is left is freed.
+ * Context: rx_lock held.
+ * Return: true when there is another ring to look at now.
+ */
+bool vshm_recv_follow(struct vshm_conn *conn)
 {
 	struct vshm_receiver *r = &conn->rx;
 	struct vshm_ring_mem old;
@@ -174,25 +181,4 @@ static bool vshm_recv_follow(struct vshm_conn *conn)
 	if (moved)
 		conn->link->ops->free(conn->link, &old);
 	return moved;
-}
-
-/**
- * vshm_recv_avail() - bytes that can be received now
- * @conn: connection
- *
- * Context: rx_lock held.
- * Return: bytes, in the ring that is read at present, or -EPROTO.
- */
-s64 vshm_recv_avail(struct vshm_conn *conn)
-{
-	struct vshm_receiver *r = &conn->rx;
-
-	if (unlikely(!r->mem.ring))
-		return 0;
-	do {
-		if (vshm_receiver_sync(r))
-			return -EPROTO;
-	} while (unlikely(r->head == r->tail && r->nr_next) &&
-		 vshm_recv_follow(conn));
-	return r->head - r->tail;
 }

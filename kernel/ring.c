@@ -55,25 +55,6 @@ void vshm_receiver_init(struct vshm_receiver *r,
 }
 
 /**
- * vshm_sender_sync() - see what the receiver has consumed
- * @s: sender
- *
- * Context: the caller owns @s.
- * Return: 0, or -EPROTO when the index is not one that an honest receiver
- * could have written.
- */
-int vshm_sender_sync(struct vshm_sender *s)
-{
-	/* pairs with the release in vshm_receiver_consume() */
-	u64 tail = virt_load_acquire(&s->mem.ring->tail);
-
-	if (s->head - tail > s->head - s->tail)
-		return -EPROTO;
-	s->tail = tail;
-	return 0;
-}
-
-/**
  * vshm_sender_move() - leave the ring for its successor
  * @s: sender
  * @mem: the ring that the receiver announced, checked to be larger
@@ -90,25 +71,6 @@ void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem)
 	WRITE_ONCE(mem->ring->head, s->head);
 	/* pairs with the acquire in vshm_receiver_move() */
 	virt_store_release(&old->sender_flags, VSHM_RING_MOVED);
-}
-
-/**
- * vshm_receiver_sync() - see what the sender has published
- * @r: receiver
- *
- * Context: the caller owns @r.
- * Return: 0, or -EPROTO when the index is not one that an honest sender could
- * have written.
- */
-int vshm_receiver_sync(struct vshm_receiver *r)
-{
-	/* pairs with the release in vshm_sender_publish() */
-	u64 head = virt_load_acquire(&r->mem.ring->head);
-
-	if (head - r->tail > r->mask + 1 || head - r->tail < r->head - r->tail)
-		return -EPROTO;
-	r->head = head;
-	return 0;
 }
 
 /* The ring that the sender is told to use. */

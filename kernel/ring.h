@@ -106,9 +106,7 @@ void vshm_ring_init(const struct vshm_ring_mem *mem, u64 position);
 void vshm_sender_init(struct vshm_sender *s, const struct vshm_ring_mem *mem);
 void vshm_receiver_init(struct vshm_receiver *r,
 			const struct vshm_ring_mem *mem);
-int vshm_sender_sync(struct vshm_sender *s);
 void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem);
-int vshm_receiver_sync(struct vshm_receiver *r);
 u32 vshm_receiver_order(struct vshm_receiver *r);
 void vshm_receiver_announce(struct vshm_receiver *r,
 			    const struct vshm_ring_mem *mem);
@@ -240,6 +238,44 @@ static inline u64 vshm_receiver_pending(const struct vshm_receiver *r)
 		return n;
 	return r->nr_next &&
 	       READ_ONCE(r->mem.ring->sender_flags) & VSHM_RING_MOVED;
+}
+
+/**
+ * vshm_sender_sync() - see what the receiver has consumed
+ * @s: sender
+ *
+ * Context: the caller owns @s.
+ * Return: 0, or -EPROTO when the index is not one that an honest receiver
+ * could have written.
+ */
+static inline int vshm_sender_sync(struct vshm_sender *s)
+{
+	/* pairs with the release in vshm_receiver_consume() */
+	u64 tail = virt_load_acquire(&s->mem.ring->tail);
+
+	if (s->head - tail > s->head - s->tail)
+		return -EPROTO;
+	s->tail = tail;
+	return 0;
+}
+
+/**
+ * vshm_receiver_sync() - see what the sender has published
+ * @r: receiver
+ *
+ * Context: the caller owns @r.
+ * Return: 0, or -EPROTO when the index is not one that an honest sender could
+ * have written.
+ */
+static inline int vshm_receiver_sync(struct vshm_receiver *r)
+{
+	/* pairs with the release in vshm_sender_publish() */
+	u64 head = virt_load_acquire(&r->mem.ring->head);
+
+	if (head - r->tail > r->mask + 1 || head - r->tail < r->head - r->tail)
+		return -EPROTO;
+	r->head = head;
+	return 0;
 }
 
 #endif /* _VSHM_RING_H */

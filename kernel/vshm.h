@@ -288,6 +288,17 @@ struct vshm_link {
 	atomic_long_t			violations;
 };
 
+/**
+ * vshm_send_limit() - bytes that the send queue may hold
+ * @sk: socket
+ *
+ * Return: SO_SNDBUF; the ring's own size limits it further.
+ */
+static inline u64 vshm_send_limit(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_sndbuf);
+}
+
 /* Somebody may wait for edges: every arrival of data is to be notified. */
 static inline bool vshm_watched(const struct vshm_sock *vsk)
 {
@@ -442,7 +453,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 /* io.c */
 s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need);
 bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn);
-s64 vshm_recv_avail(struct vshm_conn *conn);
+bool vshm_recv_follow(struct vshm_conn *conn);
 
 /* wait.c */
 bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need);
@@ -458,7 +469,6 @@ void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn);
 void vshm_wake_readers(struct sock *sk);
 void vshm_wake_writers(struct sock *sk);
 void vshm_wake_all(struct sock *sk);
-u64 vshm_send_limit(const struct sock *sk);
 
 /* conn.c */
 int vshm_conn_init(void);

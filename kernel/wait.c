@@ -29,17 +29,6 @@ static int vshm_waiter_wake(wait_queue_entry_t *wait, unsigned int mode,
 	return woken_wake_function(wait, mode, sync, key);
 }
 
-/**
- * vshm_send_limit() - bytes that the send queue may hold
- * @sk: socket
- *
- * Return: SO_SNDBUF; the ring's own size limits it further.
- */
-u64 vshm_send_limit(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_sndbuf);
-}
-
 /* What may remain in the send queue when it is worth waking up: half. */
 static u64 vshm_space_rest(u64 limit, u64 need)
 {

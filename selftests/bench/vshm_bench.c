@@ -65,6 +65,8 @@ static struct {
 	size_t sizes[SIZES_MAX];
 	int nr_sizes;
 	double scale;
+	bool plain_calls;
+	const char *only;
 } plan = {
 	.sizes = { 64, 1024, 4096, 16384, 65536, 262144 },
 	.nr_sizes = 6,
@@ -203,10 +205,14 @@ static void close_channel(struct channel *c)
 		close(c->out);
 }
 
+/* send(2) and recv(2), unless it is a pipe or --calls write asks for others. */
+static bool plain_calls;
+
 static void write_all(int fd, const char *buf, size_t len)
 {
 	while (len) {
-		ssize_t n = write(fd, buf, len);
+		ssize_t n = plain_calls ? write(fd, buf, len) :
+					  send(fd, buf, len, 0);
 
 		if (n <= 0)
 			die("write");
@@ -219,7 +225,9 @@ static void write_all(int fd, const char *buf, size_t len)
 static void read_total(int fd, char *buf, size_t len, uint64_t total)
 {
 	while (total) {
-		ssize_t n = read(fd, buf, total < len ? total : len);
+		size_t want = total < len ? total : len;
+		ssize_t n = plain_calls ? read(fd, buf, want) :
+					  recv(fd, buf, want, 0);
 
 		if (n <= 0)
 			die("read");
@@ -375,6 +383,7 @@ static void measure(struct family *f)
 	}
 	close_channel(&a);
 	close_channel(&b);
+	plain_calls = plan.plain_calls || !f->address;
 	for (int i = 0; i < plan.nr_sizes; i++)
 		f->mb_s[i] = stream(f, plan.sizes[i]);
 	f->round_trip_us = latency(f);
@@ -497,7 +506,8 @@ static int parse_sizes(char *list)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: vshm_bench [--sizes N,...] [--scale X] [--json FILE]\n");
+		"usage: vshm_bench [--sizes N,...] [--scale X] [--json FILE]\n"
+		"                  [--only FAMILY] [--calls send|write]\n");
 	return 1;
 }
 
@@ -507,6 +517,8 @@ int main(int argc, char **argv)
 		{ "sizes", required_argument, NULL, 's' },
 		{ "scale", required_argument, NULL, 'x' },
 		{ "json", required_argument, NULL, 'j' },
+		{ "only", required_argument, NULL, 'o' },
+		{ "calls", required_argument, NULL, 'c' },
 		{ },
 	};
 	const char *json = NULL;
@@ -519,17 +531,27 @@ int main(int argc, char **argv)
 			plan.scale = atof(optarg);
 		else if (opt == 'j')
 			json = optarg;
+		else if (opt == 'o')
+			plan.only = optarg;
+		else if (opt == 'c' && !strcmp(optarg, "write"))
+			plan.plain_calls = true;
+		else if (opt == 'c' && !strcmp(optarg, "send"))
+			plan.plain_calls = false;
 		else
 			return usage();
 	}
 	signal(SIGPIPE, SIG_IGN);
-	for (int n = 0; n < NR_FAMILIES; n++)
-		measure(&families[n]);
+	for (int n = 0; n < NR_FAMILIES; n++) {
+		families[n].absent = plan.only &&
+				     strcmp(plan.only, families[n].name);
+		if (!families[n].absent)
+			measure(&families[n]);
+	}
 	print_table();
 	print_ratios(&families[UNIX]);
 	print_ratios(&families[VSOCK]);
 	print_ratios(&families[PIPE]);
 	if (json && write_json(json))
 		die(json);
-	return families[VSHM].absent;
+	return families[VSHM].absent && !plan.only;
 }
