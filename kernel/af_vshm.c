@@ -78,10 +78,9 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
  *
  * Return: 0, -EINVAL or -EAFNOSUPPORT.
  */
-int vshm_parse_address(struct sockaddr *addr, int len,
-		       struct sockaddr_vshm **out)
+int vshm_parse_address(void *addr, int len, struct sockaddr_vshm **out)
 {
-	struct sockaddr_vshm *svs = (struct sockaddr_vshm *)addr;
+	struct sockaddr_vshm *svs = addr;
 
 	if (len < (int)sizeof(*svs))
 		return -EINVAL;
@@ -322,7 +321,8 @@ int vshm_autobind(struct vshm_sock *vsk)
 	return err;
 }
 
-static int vshm_bind(struct socket *sock, struct sockaddr *addr, int len)
+static int vshm_bind(struct socket *sock, struct sockaddr_unsized *addr,
+		     int len)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
@@ -440,6 +440,8 @@ static int vshm_shutdown(struct socket *sock, int how)
 	return vshm_sock_half_close(vshm_sk(sock->sk), how + 1);
 }
 
+VSHM_ACCEPT_OP(vshm_accept, vshm_do_accept)
+
 const struct proto_ops vshm_stream_ops = {
 	.family		= PF_VSHM,
 	.owner		= THIS_MODULE,
@@ -447,7 +449,7 @@ const struct proto_ops vshm_stream_ops = {
 	.bind		= vshm_bind,
 	.connect	= vshm_connect,
 	.socketpair	= vshm_socketpair,
-	.accept		= vshm_do_accept,
+	.accept		= vshm_accept,
 	.getname	= vshm_getname,
 	.poll		= vshm_poll,
 	.ioctl		= vshm_ioctl,
@@ -467,7 +469,7 @@ const struct proto_ops vshm_seqpacket_ops = {
 	.bind		= vshm_bind,
 	.connect	= vshm_connect,
 	.socketpair	= vshm_socketpair,
-	.accept		= vshm_do_accept,
+	.accept		= vshm_accept,
 	.getname	= vshm_getname,
 	.poll		= vshm_poll,
 	.ioctl		= vshm_ioctl,

@@ -6,7 +6,37 @@
 #define _VSHM_COMPAT_H
 
 #include <linux/eventfd.h>
+#include <linux/net.h>
+#include <linux/poll.h>
 #include <linux/version.h>
+#include <net/sock.h>
+
+/* 6.19: an address of unknown length has a type of its own */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define sockaddr_unsized sockaddr
+#endif
+
+/*
+ * VSHM_ACCEPT_OP() - defines name(), for proto_ops.accept, which calls
+ * accept(socket, new socket, flags)
+ *
+ * 6.10: flags and the like come in a structure
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define VSHM_ACCEPT_OP(name, accept)					\
+static int name(struct socket *sock, struct socket *newsock,		\
+		struct proto_accept_arg *arg)				\
+{									\
+	return accept(sock, newsock, arg->flags);			\
+}
+#else
+#define VSHM_ACCEPT_OP(name, accept)					\
+static int name(struct socket *sock, struct socket *newsock, int flags,	\
+		bool kern)						\
+{									\
+	return accept(sock, newsock, flags);				\
+}
+#endif
 
 /* 6.8: eventfd_signal() always adds one */
 static inline void vshm_eventfd_signal(struct eventfd_ctx *ctx)
@@ -16,6 +46,12 @@ static inline void vshm_eventfd_signal(struct eventfd_ctx *ctx)
 #else
 	eventfd_signal(ctx, 1);
 #endif
+}
+
+/* poll_does_not_wait() is not there in all versions */
+static inline bool vshm_poll_waits(const poll_table *wait)
+{
+	return wait && wait->_qproc;
 }
 
 #endif /* _VSHM_COMPAT_H */

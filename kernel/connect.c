@@ -174,7 +174,7 @@ static int vshm_connect_wait(struct sock *sk, long timeo)
  * Return: 0 or the errnos of connect(2); -EHOSTUNREACH when no link leads to
  * the CID or its other end is not attached.
  */
-int vshm_connect(struct socket *sock, struct sockaddr *addr, int len,
+int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 		 int flags)
 {
 	struct sock *sk = sock->sk;
@@ -331,12 +331,10 @@ static struct vshm_sock *vshm_accept_dequeue(struct vshm_sock *vsk)
  * @sock: listening socket
  * @newsock: takes the connection
  * @flags: O_NONBLOCK or 0
- * @kern: called by the kernel
  *
  * Return: 0 or the errnos of accept(2).
  */
-int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags,
-		   bool kern)
+int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk), *child = NULL;

@@ -44,13 +44,13 @@ static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
 {
 	struct sock *sk = &vsk->sk;
 
-	seq_printf(seq, "%llu %s %s %llu %llu %u %u %u %lu", vsk->local.id,
+	seq_printf(seq, "%llu %s %s %llu %llu %u %u %u %llu", vsk->local.id,
 		   vshm_state_names[READ_ONCE(vsk->state)],
 		   vshm_show_activity(vsk), vshm_conn_sendq(vsk),
 		   vshm_conn_recvq(vsk), READ_ONCE(sk->sk_ack_backlog),
 		   READ_ONCE(sk->sk_max_ack_backlog),
-		   from_kuid_munged(seq_user_ns(seq), sock_i_uid(sk)),
-		   sock_i_ino(sk));
+		   from_kuid_munged(seq_user_ns(seq), READ_ONCE(sk->sk_uid)),
+		   (u64)sock_i_ino(sk));
 	vshm_show_endpoint(seq, &vsk->local, vshm_options(vsk),
 			   vshm_nonblock(sk));
 	vshm_show_endpoint(seq, &vsk->remote, vsk->remote.options,

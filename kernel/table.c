@@ -12,6 +12,7 @@
  * of them holds the entry, and the socket with it. Lookups are made under RCU
  * and take a reference; a socket outlives its entry by a grace period.
  */
+#include <linux/random.h>
 #include <net/netns/generic.h>
 
 #include "vshm.h"
@@ -327,7 +328,7 @@ static int __net_init vshm_net_init(struct net *net)
 	xa_init(&vnet->policy);
 	spin_lock_init(&vnet->bind_lock);
 	vnet->next_port = VSHM_PORT_PRIVILEGED + 1 +
-			  prandom_u32_max(1U << 30);
+			  get_random_u32() % BIT(30);
 	err = rhltable_init(&vnet->ports, &vshm_port_params);
 	if (err)
 		return err;

@@ -48,6 +48,7 @@
 #include <linux/vshm_diag.h>
 #include <linux/vshm_ring.h>
 
+#include "compat.h"
 #include "ring.h"
 
 #if BITS_PER_LONG != 64 || !defined(__LITTLE_ENDIAN)
@@ -413,8 +414,7 @@ struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id);
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 			     gfp_t gfp, int kern);
 int vshm_autobind(struct vshm_sock *vsk);
-int vshm_parse_address(struct sockaddr *addr, int len,
-		       struct sockaddr_vshm **out);
+int vshm_parse_address(void *addr, int len, struct sockaddr_vshm **out);
 u32 vshm_options(const struct vshm_sock *vsk);
 bool vshm_nonblock(struct sock *sk);
 u32 vshm_activity(const struct vshm_sock *vsk);
@@ -424,14 +424,13 @@ void vshm_sock_close(struct vshm_sock *vsk);
 int vshm_sock_half_close(struct vshm_sock *vsk, int mask);
 
 /* connect.c */
-int vshm_connect(struct socket *sock, struct sockaddr *addr, int len,
+int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 		 int flags);
 void vshm_connect_timeout(struct work_struct *work);
 void vshm_connect_failed(struct vshm_sock *vsk, int err);
 int vshm_socketpair(struct socket *a, struct socket *b);
 int vshm_listen(struct socket *sock, int backlog);
-int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags,
-		   bool kern);
+int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags);
 
 /* sockopt.c */
 int vshm_setsockopt(struct socket *sock, int level, int optname,

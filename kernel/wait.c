@@ -335,7 +335,7 @@ __poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait)
 
 	sock_poll_wait(file, sock, wait);
 	/* also of a socket that will be connected later */
-	if (!poll_does_not_wait(wait))
+	if (vshm_poll_waits(wait))
 		WRITE_ONCE(vsk->polled, true);
 	state = READ_ONCE(vsk->state);
 	/* before the rings: bytes that came before the end are seen */
@@ -353,7 +353,7 @@ __poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait)
 	case VSHM_CONNECTED:
 	case VSHM_SHUTDOWN:
 	case VSHM_DISCONNECTED:
-		mask |= vshm_poll_rings(sk, !poll_does_not_wait(wait));
+		mask |= vshm_poll_rings(sk, vshm_poll_waits(wait));
 		break;
 	}
 	if (shut & SEND_SHUTDOWN)
