@@ -70,7 +70,7 @@ static int vshm_diag_put_state(struct sk_buff *skb, struct vshm_sock *vsk,
 	       nla_put_u8(skb, VSHM_DIAG_ACTIVITY, vshm_activity(vsk)) ||
 	       vshm_diag_put_u64(skb, VSHM_DIAG_AGE, age) ||
 	       nla_put_u32(skb, VSHM_DIAG_UID,
-			   from_kuid_munged(user_ns, sock_i_uid(sk))) ||
+			   from_kuid_munged(user_ns, READ_ONCE(sk->sk_uid))) ||
 	       nla_put_u32(skb, VSHM_DIAG_INODE, sock_i_ino(sk)) ||
 	       nla_put_u8(skb, VSHM_DIAG_SHUTDOWN,
 			  READ_ONCE(sk->sk_shutdown)) ||
@@ -325,7 +325,7 @@ static bool vshm_diag_matches(const struct vshm_diag_filter *f,
 			      struct user_namespace *user_ns)
 {
 	struct sock *sk = &vsk->sk;
-	const u32 uid = from_kuid_munged(user_ns, sock_i_uid(sk));
+	const u32 uid = from_kuid_munged(user_ns, READ_ONCE(sk->sk_uid));
 
 	return (!f->ino || f->ino == sock_i_ino(sk)) &&
 	       vshm_diag_is(f, VSHM_DIAG_REQ_ID, vsk->local.id) &&
