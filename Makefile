@@ -39,10 +39,13 @@ demo:
 	@$(VM)/demo.sh
 
 check:
-	@$(VM)/check.sh host loopback two-vm $(if $(BIG),big)
+	@$(VM)/check.sh lint host loopback two-vm $(if $(BIG),big)
 
 check-host check-loopback check-two-vm check-big check-nested:
 	@$(VM)/check.sh $(@:check-%=%)
+
+lint:
+	@$(VM)/lint.sh
 
 # each event of two_vm/lifecycle.sh more often than in make check
 check-lifecycle: export ROUNDS ?= 20
@@ -74,6 +77,7 @@ help:
 	@echo '			small kernel for the guests first: some minutes'
 	@echo 'make check-debug	tests in VMs on a kernel with KASAN, lockdep and more,'
 	@echo '			which is built first: some minutes'
+	@echo 'make lint		static checks of modules, programs and scripts'
 	@echo 'make bench		instruction counts beside other socket families'
 	@echo
 	@echo 'KERNEL=version or KDIR=directory chooses the kernel, ACCEL=kvm or tcg'
@@ -81,5 +85,5 @@ help:
 
 .PHONY: all modules modules_install headers userspace install clean demo help \
 	check check-host check-loopback check-two-vm check-big check-nested \
-	check-lifecycle check-debug \
+	check-lifecycle check-debug lint \
 	bench

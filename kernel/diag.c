@@ -53,10 +53,11 @@ static const struct nla_policy vshm_diag_policy[VSHM_DIAG_REQ_MAX + 1] = {
 static int vshm_diag_put_u64(struct sk_buff *skb, int attr, u64 value)
 {
 	/* the padding attribute of each kind of nest has the same number */
-	BUILD_BUG_ON((int)VSHM_DIAG_END_PAD != VSHM_DIAG_PAD ||
-		     (int)VSHM_DIAG_DIR_PAD != VSHM_DIAG_PAD ||
-		     (int)VSHM_DIAG_LINK_PAD != VSHM_DIAG_PAD);
-	return nla_put_u64_64bit(skb, attr, value, VSHM_DIAG_PAD);
+	const int pad = VSHM_DIAG_PAD;
+
+	BUILD_BUG_ON(pad != VSHM_DIAG_END_PAD || pad != VSHM_DIAG_DIR_PAD ||
+		     pad != VSHM_DIAG_LINK_PAD);
+	return nla_put_u64_64bit(skb, attr, value, pad);
 }
 
 static int vshm_diag_put_state(struct sk_buff *skb, struct vshm_sock *vsk,
@@ -91,7 +92,8 @@ static int vshm_diag_put_end(struct sk_buff *skb, int attr,
 	    nla_put_u32(skb, VSHM_DIAG_END_OPTIONS, options) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_CID, end->cid) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_PORT, end->port) ||
-	    nla_put_u32(skb, VSHM_DIAG_END_EVENT, READ_ONCE(end->event)) ||
+	    nla_put_u32(skb, VSHM_DIAG_END_EVENT,
+			(__force u32)READ_ONCE(end->event)) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_FAMILY, end->family) ||
 	    nla_put_u8(skb, VSHM_DIAG_END_NONBLOCK, nonblock))
 		return -EMSGSIZE;

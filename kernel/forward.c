@@ -76,7 +76,6 @@ static struct vshm_sock *vshm_forward_sock(struct vshm_net *vnet, u16 type)
 static s64 vshm_forward_unit(struct vshm_conn *src, s64 *avail,
 			     struct vshm_packet *packet)
 {
-
 	*avail = vshm_recv_avail(src);
 	if (*avail <= 0 || src->sk->sk_type != SOCK_SEQPACKET)
 		return *avail > 0 ? 1 : *avail;
@@ -312,8 +311,10 @@ static void vshm_forward_work(struct work_struct *work)
 	/* before the rings: bytes that came before the end are moved */
 	in_over = vshm_forward_over(in);
 	out_over = vshm_forward_over(out);
-	smp_rmb();
+	smp_rmb(); /* and so are those before a last word */
+	/* both pair with the release in vshm_sock_shutdown() */
 	in_shut = smp_load_acquire(&in->sk.sk_shutdown);
+	/* see above */
 	out_shut = smp_load_acquire(&out->sk.sk_shutdown);
 	there = vshm_forward_pump(in, out);
 	back = vshm_forward_pump(out, in);

@@ -24,8 +24,8 @@ static void vshm_show_endpoint(struct seq_file *seq,
 		   options);
 	vshm_show_number(seq, end->cid, VSHM_CID_ANY);
 	vshm_show_number(seq, end->port, VSHM_PORT_ANY);
-	seq_printf(seq, " 0x%x %u %s", READ_ONCE(end->event), end->family,
-		   nonblock ? "nonblock" : "block");
+	seq_printf(seq, " 0x%x %u %s", (__force u32)READ_ONCE(end->event),
+		   end->family, nonblock ? "nonblock" : "block");
 }
 
 static const char *vshm_show_activity(const struct vshm_sock *vsk)

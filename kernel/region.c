@@ -399,6 +399,7 @@ static void vshm_region_up(struct vshm_region_link *rl)
 /* See what the peer's epoch is, and do what vshm_side.epoch asks for. */
 static void vshm_region_follow(struct vshm_region_link *rl)
 {
+	/* pairs with the release in the peer's vshm_region_say() */
 	u64 word = virt_load_acquire(&rl->peer->epoch);
 	u32 epoch = VSHM_EPOCH_OWN(word), ack = VSHM_EPOCH_ACK(word);
 	bool there = epoch & 1;
@@ -502,6 +503,7 @@ EXPORT_SYMBOL_GPL(vshm_region_interrupt);
  */
 void vshm_region_panic(struct vshm_region_link *rl)
 {
+	/* pairs with the acquire in the peer's vshm_region_follow() */
 	virt_store_release(&rl->own->epoch, VSHM_EPOCH(rl->epoch + 1, 0));
 	virt_mb(); /* the peer sees it when it hears the doorbell */
 	rl->config.doorbell(rl->config.priv, rl->link.peer_cid);

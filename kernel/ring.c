@@ -128,15 +128,18 @@ bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old)
 	bool notify;
 	u32 i;
 
+	/* each pairs with the acquire in vshm_sender_sync() */
 	for (i = r->nr_next; i--;)
-		virt_store_release(&r->next[i].ring->tail, new);
-	virt_store_release(&r->mem.ring->tail, new);
+		virt_store_release(&r->next[i].ring->tail, new); /* see above */
+	virt_store_release(&r->mem.ring->tail, new); /* see above */
 	virt_mb(); /* the sender's is in vshm_sender_arm() */
 	notify = vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new,
 				  old);
-	for (i = 0; i < r->nr_next; i++)
-		notify |= vshm_ring_passed(READ_ONCE(r->next[i].ring->
-						     space_event), new, old);
+	for (i = 0; i < r->nr_next; i++) {
+		u64 event = READ_ONCE(r->next[i].ring->space_event);
+
+		notify |= vshm_ring_passed(event, new, old);
+	}
 	return notify;
 }
 
@@ -180,6 +183,7 @@ u64 vshm_receiver_queued(const struct vshm_receiver *r)
 	u32 i;
 
 	for (i = 0; i < r->nr_next; i++) {
+		/* pairs with the release in vshm_sender_move() */
 		if (!(virt_load_acquire(&mem->ring->sender_flags) &
 		      VSHM_RING_MOVED))
 			break;

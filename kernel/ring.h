@@ -163,6 +163,7 @@ static inline bool vshm_sender_publish(struct vshm_sender *s, u64 n)
 	u64 old = s->head, new = old + n;
 
 	WRITE_ONCE(s->head, new);
+	/* pairs with the acquire in vshm_receiver_sync() */
 	virt_store_release(&s->mem.ring->head, new);
 	virt_mb(); /* the receiver's is in vshm_receiver_arm() */
 	if (unlikely(s->force)) {
@@ -204,6 +205,7 @@ static inline bool vshm_receiver_consume(struct vshm_receiver *r, u64 n)
 	WRITE_ONCE(r->tail, new);
 	if (unlikely(r->nr_next))
 		return vshm_receiver_consume_chain(r, new, old);
+	/* pairs with the acquire in vshm_sender_sync() */
 	virt_store_release(&r->mem.ring->tail, new);
 	virt_mb(); /* the sender's is in vshm_sender_arm() */
 	return vshm_ring_passed(READ_ONCE(r->mem.ring->space_event), new, old);

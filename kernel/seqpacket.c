@@ -198,7 +198,7 @@ static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
 	/* before the ring: packets that came before the end are seen */
 	shut = smp_load_acquire(&sk->sk_shutdown);
 	pending = READ_ONCE(sk->sk_err);
-	smp_rmb();
+	smp_rmb(); /* pairs with the release in vshm_sock_shutdown() */
 	conn = rcu_dereference_protected(vsk->conn,
 					 lockdep_is_held(&vsk->rx_lock));
 	avail = conn ? vshm_recv_avail(conn) : 0;

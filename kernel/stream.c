@@ -192,7 +192,7 @@ static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
 	/* before the ring: bytes that came before the end are seen */
 	rv->shut = smp_load_acquire(&sk->sk_shutdown);
 	rv->err = READ_ONCE(sk->sk_err);
-	smp_rmb();
+	smp_rmb(); /* pairs with the release in vshm_sock_shutdown() */
 	conn = rcu_dereference_protected(vsk->conn,
 					 lockdep_is_held(&vsk->rx_lock));
 	avail = conn ? vshm_recv_avail(conn) : 0;

@@ -83,7 +83,7 @@ struct vshm_endpoint {
 	u32	cid;
 	u32	port;
 	u32	options;
-	u32	event;
+	__poll_t	event;
 	u16	type;
 	u16	protocol;
 	u16	family;
@@ -447,7 +447,6 @@ s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
 int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 			int flags);
-
 
 /* io.c */
 s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need);

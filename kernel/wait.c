@@ -306,7 +306,7 @@ static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 		WRITE_ONCE(vsk->polled, true);
 		if (conn->rx.mem.ring)
 			vshm_receiver_arm(&conn->rx,
-				READ_ONCE(conn->rx.mem.ring->head));
+					  READ_ONCE(conn->rx.mem.ring->head));
 		spin_unlock_irq(&conn->event_lock);
 	}
 	if (vshm_recv_ready(vsk, conn))

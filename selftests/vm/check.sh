@@ -4,6 +4,7 @@
 # make check: builds everything and runs the tests.
 #
 # check.sh PHASE...
+#   lint		static checks of everything
 #   host		vshmd, on this machine
 #   loopback	every program of selftests/, in one VM; load and unload
 #   two-vm	selftests/two_vm/, between two VMs
@@ -35,6 +36,8 @@ programs=(vshmd_host.sh "${programs[@]}")
 . "$VM_DIR/link.sh"
 # shellcheck source=selftests/vm/debug-checks.sh
 . "$VM_DIR/debug-checks.sh"
+# shellcheck source=selftests/vm/check-lint.sh
+. "$VM_DIR/check-lint.sh"
 # shellcheck source=selftests/vm/check-loopback.sh
 . "$VM_DIR/check-loopback.sh"
 # shellcheck source=selftests/vm/check-two-vm.sh
@@ -63,6 +66,7 @@ say "VMs run Linux $KERNEL, accelerated by $ACCEL"
 for phase in "$@"; do
 	say "== $phase"
 	case $phase in
+	lint)		check_lint ;;
 	host)		check_host ;;
 	loopback)	check_loopback "${programs[@]}" ;;
 	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,failure,lifecycle}.sh ;;

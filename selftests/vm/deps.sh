@@ -42,6 +42,13 @@ table()
 	check	python3			python3
 	check	rsync			rsync
 	check	/usr/src/linux-source$release.tar.xz	linux-source$release
+	lint	perl			perl
+	lint	git			git
+	lint	sparse			sparse
+	lint	spatch			coccinelle
+	lint	clang			clang
+	lint	clang-tidy		clang-tidy
+	lint	shellcheck		shellcheck
 	debug	flex			flex
 	debug	bison			bison
 	debug	bc			bc

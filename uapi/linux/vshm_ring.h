@@ -148,12 +148,12 @@ struct vshm_packet {
  * and the heap follows it up to the end of the half.
  *
  * Epochs: a side that attaches makes its epoch the next odd number, other than
- * one that the peer still acknowledges, and its acknowledgement 0, in one store. A side acknowledges the other's epoch when
- * it is odd and not yet acknowledged, and the other's acknowledgement is 0 or
- * equal to its own epoch (so nobody still writes to its half on behalf of an
- * earlier epoch); before it does, it resets every connection, has no copy in
- * flight, and makes its own half empty. The link is up when each side
- * acknowledges the other's current epoch.
+ * one that the peer still acknowledges, and acknowledges 0, in one store. A side
+ * acknowledges the other's epoch when it is odd and not yet acknowledged, and
+ * the other acknowledges 0 or its own epoch (so nobody still writes to its half
+ * on behalf of an earlier epoch); before it does, it resets every connection,
+ * has no copy in flight, and makes its own half empty. The link is up when each
+ * side acknowledges the other's current epoch.
  */
 struct vshm_side {
 	__u64	epoch;

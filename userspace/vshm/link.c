@@ -2,6 +2,7 @@
 /*
  * vshm link: the links that the kernel has.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +37,9 @@ static int add_name(struct table *out, const char *name)
 
 	if (table_add(out, "%s", name))
 		return -1;
-	for (i = 0; name[i]; i++) {
-		char *c = &out->cell[out->cells - 1][i];
-
-		*c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-	}
+	for (i = 0; name[i]; i++)
+		out->cell[out->cells - 1][i] =
+			(char)toupper((unsigned char)name[i]);
 	return 0;
 }
 

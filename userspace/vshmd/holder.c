@@ -155,7 +155,7 @@ static bool client_is_gone(const struct holder *h)
 /* Takes the socket over. */
 static void give_all(struct holder *h, int sock)
 {
-	const struct timeval patience = { .tv_usec = PATIENCE_MS * 100 };
+	const struct timeval patience = { .tv_usec = PATIENCE_MS * 100L };
 	size_t i;
 
 	if (!client_is_gone(h)) {

@@ -41,9 +41,8 @@ static int probe(const struct sockaddr_un *sun)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errno;
-	if (!connect(fd, (const struct sockaddr *)sun, sizeof(*sun)))
-		err = EADDRINUSE;
-	else if (errno == EPROTOTYPE)
+	if (!connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) ||
+	    errno == EPROTOTYPE)
 		err = EADDRINUSE;
 	else if (errno != ECONNREFUSED && errno != ENOENT)
 		err = errno;
