@@ -40,6 +40,7 @@ table()
 	vm	depmod			kmod
 	vm	busybox			busybox-static
 	check	python3			python3
+	check	/usr/lib/python3/dist-packages/jsonschema/__init__.py	python3-jsonschema
 	check	rsync			rsync
 	check	/usr/src/linux-source$release.tar.xz	linux-source$release
 	lint	perl			perl

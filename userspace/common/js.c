@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+
 #include "js.h"
 
 /**
@@ -41,6 +43,20 @@ bool js_append(struct json_object *array, struct json_object *val)
 struct json_object *js_string(const char *s)
 {
 	return json_object_new_string(s ? s : "");
+}
+
+/**
+ * js_double - a measured number as a value
+ * @value: number
+ *
+ * Return: the value, with three decimals, or NULL if memory is short.
+ */
+struct json_object *js_double(double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.3f", value);
+	return json_object_new_double_s(value, text);
 }
 
 /**

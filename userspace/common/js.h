@@ -14,6 +14,7 @@
 bool js_add(struct json_object *obj, const char *key, struct json_object *val);
 bool js_append(struct json_object *array, struct json_object *val);
 struct json_object *js_string(const char *s);
+struct json_object *js_double(double value);
 const char *js_get_string(struct json_object *obj, const char *key);
 uint64_t js_get_number(struct json_object *obj, const char *key);
 struct json_object *js_get_array(struct json_object *obj, const char *key);

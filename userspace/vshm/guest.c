@@ -33,7 +33,9 @@ static const char help[] =
 	"hugepages.\n"
 	"\n"
 	"  -e            all fields\n"
-	"  -j            JSON\n";
+	"  -j            JSON\n"
+	"  -w[SECONDS]   list again and again\n"
+	"  --control=PATH  where vshmd listens\n";
 
 /* The answer to a request, or NULL after saying what is wrong. */
 static struct json_object *request(const struct options *opt,
@@ -168,7 +170,7 @@ static int print_links(struct json_object *links, bool extended)
 				      extended);
 	}
 	if (!ret)
-		table_print(&t);
+		ret = table_print(&t);
 	table_free(&t);
 	return ret ? fail(&no_memory) : EXIT_SUCCESS;
 }
@@ -197,9 +199,10 @@ static int list(const struct options *opt, bool args)
 	return ret;
 }
 
-static bool is_number(const char *s)
+/* What atoi() can read. */
+static bool is_int(const char *s)
 {
-	return *s && !s[strspn(s, "0123456789")] && strlen(s) < 10;
+	return number_is(s) && strlen(s) < 10;
 }
 
 /* A value as JSON: which kind each key has. */
@@ -209,7 +212,7 @@ static struct json_object *value_of(const char *key, const char *value)
 	char cwd[PATH_MAX], *full;
 	struct json_object *obj;
 
-	if (!strcmp(key, "max_connections") && is_number(value))
+	if (!strcmp(key, "max_connections") && is_int(value))
 		return json_object_new_int(atoi(value));
 	if (!strcmp(key, "hugepages") && !strcmp(value, "on"))
 		return json_object_new_boolean(true);
@@ -311,7 +314,7 @@ static int with_cid(const struct options *opt, const char *command)
 {
 	const char *peer = NULL;
 
-	if (opt->nr < 3 || !is_number(opt->word[2]))
+	if (opt->nr < 3 || !is_int(opt->word[2]))
 		return usage(help, opt, "%s: '%s' is not the CID of a guest: give a number from 3 to 65535",
 			     command, opt->nr < 3 ? "" : opt->word[2]);
 	if (word_is(command, "args")) {
@@ -323,7 +326,7 @@ static int with_cid(const struct options *opt, const char *command)
 		return list(opt, true);
 	}
 	if (opt->nr > 3 && !strcmp(opt->word[3], "peer")) {
-		if (opt->nr < 5 || !is_number(opt->word[4]))
+		if (opt->nr < 5 || !is_int(opt->word[4]))
 			return usage(help, opt, "%s: peer '%s' is not the CID of a guest: give a number from 3 to 65535",
 				     command, opt->nr < 5 ? "" : opt->word[4]);
 		peer = opt->word[4];
@@ -340,25 +343,33 @@ static int with_cid(const struct options *opt, const char *command)
 	return add(opt, peer);
 }
 
+static int show_links(void *arg)
+{
+	return list(arg, false);
+}
+
 /**
  * do_guest - vshm guest
  * @opt: command line
  *
  * Return: exit status.
  */
-int do_guest(const struct options *opt)
+int do_guest(struct options *opt)
 {
-	const char *command = opt->nr > 1 ? opt->word[1] : "list";
+	const char *command;
+	int status;
 
-	if (opt->help)
-		return usage(help, opt, NULL);
+	status = parse_own(opt, help, NULL, NULL, NULL);
+	if (status >= 0)
+		return status;
+	command = opt->nr > 1 ? opt->word[1] : "list";
 	/* Short words mean what does less: reload before remove. */
 	if (word_is(command, "list") || word_is(command, "reload")) {
 		if (opt->nr > 2)
 			return usage(help, opt, "%s: '%s' is not known: it takes nothing more",
 				     command, opt->word[2]);
 		if (word_is(command, "list"))
-			return list(opt, false);
+			return watch(opt, show_links, opt);
 		return run(opt, new_request("reload"));
 	}
 	if (word_is(command, "add") || word_is(command, "args"))

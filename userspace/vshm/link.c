@@ -16,7 +16,8 @@ static const char help[] =
 	"Lists the links of this machine's kernel: loopback, to the host, to guests.\n"
 	"\n"
 	"  -e            all fields\n"
-	"  -j            JSON\n";
+	"  -j            JSON, with all fields\n"
+	"  -w[SECONDS]   again and again\n";
 
 /* What is shown unasked. */
 static const char * const shown[] = {
@@ -77,7 +78,7 @@ static int show_table(const struct options *opt, const struct table *t)
 		if (!row)
 			out.columns = out.cells;
 	}
-	table_print(&out);
+	ret = table_print(&out);
 out:
 	table_free(&out);
 	return ret ? fail(&err) : EXIT_SUCCESS;
@@ -98,26 +99,34 @@ static int show_json(const struct table *t)
 	return print_json(array);
 }
 
+static int show(void *arg)
+{
+	const struct options *opt = arg;
+	struct table table;
+	struct error err;
+	int status;
+
+	if (proc_read(&table, opt->proc, "vshm_links", &err))
+		return fail(&err);
+	status = opt->json ? show_json(&table) : show_table(opt, &table);
+	table_free(&table);
+	return status;
+}
+
 /**
  * do_link - vshm link
  * @opt: command line
  *
  * Return: exit status.
  */
-int do_link(const struct options *opt)
+int do_link(struct options *opt)
 {
-	struct table table;
-	struct error err;
-	int ret;
+	int status = parse_own(opt, help, NULL, NULL, NULL);
 
-	if (opt->help)
-		return usage(help, opt, NULL);
+	if (status >= 0)
+		return status;
 	if (opt->nr > 2 || (opt->nr == 2 && !word_is(opt->word[1], "list")))
 		return usage(help, opt, "'%s' is not known: give list or nothing",
 			     opt->word[opt->nr - 1]);
-	if (proc_read(&table, opt->proc, "vshm_links", &err))
-		return fail(&err);
-	ret = opt->json ? show_json(&table) : show_table(opt, &table);
-	table_free(&table);
-	return ret;
+	return watch(opt, show, opt);
 }

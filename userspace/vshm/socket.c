@@ -2,149 +2,74 @@
 /*
  * vshm socket: the socket table.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
+#include "filter.h"
 #include "js.h"
-#include "vshm.h"
+#include "process.h"
 
 static const char help[] =
-	"Usage: vshm socket [list] [FILTER]...\n"
+	"Usage: vshm socket [list] [CONDITION]...\n"
 	"\n"
-	"Lists the sockets of the family. Only those that fit every FILTER:\n"
-	"  state NAME    unconnected, bound, listening, connecting, connected,\n"
-	"                shutdown, disconnected, terminated, sending, receiving\n"
-	"  cid N         local or remote context ID\n"
-	"  port N        local or remote port\n"
-	"  type NAME     stream, seqpacket, dgram\n"
+	"Lists the sockets of the family, all of them or those that fit:\n"
+	FILTER_HELP
 	"\n"
+	"  -p            the processes that have the socket: name[pid]:descriptor\n"
 	"  -e            all fields\n"
-	"  -j            JSON\n";
-
-static const char * const states[] = {
-	"unconnected", "bound", "listening", "connecting", "connected",
-	"shutdown", "disconnected", "terminated", "sending", "receiving", NULL,
-};
-
-static const char * const type_names[] = { "stream", "seqpacket", "dgram", NULL };
+	"  -j            JSON, with all fields\n"
+	"  -w[SECONDS]   again and again\n";
 
 /**
- * struct filter - which sockets are shown; NULL: any
- * @state: name of the state, or of the activity
- * @cid: context ID of either end
- * @port: port of either end
- * @type: name of the type
+ * struct list - what is to be listed
+ * @opt: command line
+ * @filter: which sockets
+ * @processes: show processes
+ * @owners: these
  */
-struct filter {
-	const char	*state;
-	const char	*cid;
-	const char	*port;
-	const char	*type;
+struct list {
+	struct options	*opt;
+	struct filter	filter;
+	bool		processes;
+	struct owners	owners;
 };
 
-static const char *type_name(const char *number)
+static const struct argp_option arguments[] = {
+	{ "processes", 'p', NULL, 0, NULL, 0 },
+	{ 0 }
+};
+
+static error_t parse_option(int key, __attribute__((unused)) char *arg,
+			    struct argp_state *state)
 {
-	switch (atoi(number)) {
-	case SOCK_STREAM:
-		return "stream";
-	case SOCK_SEQPACKET:
-		return "seqpacket";
-	case SOCK_DGRAM:
-		return "dgram";
-	default:
-		return number;
-	}
-}
+	struct list *list = state->input;
 
-static bool state_matches(const struct table *t, size_t row, const char *want)
-{
-	const char *activity = table_get(t, row, "activity");
-
-	if (!strcasecmp(want, "sending"))
-		return strchr(activity, 'S');
-	if (!strcasecmp(want, "receiving"))
-		return strchr(activity, 'R');
-	return !strcasecmp(table_get(t, row, "state"), want);
-}
-
-static bool end_matches(const struct table *t, size_t row, const char *local,
-			const char *remote, const char *want)
-{
-	return !strcmp(table_get(t, row, local), want) ||
-	       !strcmp(table_get(t, row, remote), want);
-}
-
-static bool matches(const struct table *t, size_t row, const struct filter *f)
-{
-	return (!f->state || state_matches(t, row, f->state)) &&
-	       (!f->cid || end_matches(t, row, "l.cid", "r.cid", f->cid)) &&
-	       (!f->port || end_matches(t, row, "l.port", "r.port", f->port)) &&
-	       (!f->type ||
-		!strcasecmp(type_name(table_get(t, row, "l.type")), f->type));
-}
-
-static bool is_one_of(const char *word, const char * const *names)
-{
-	while (*names && strcasecmp(word, *names))
-		names++;
-	return *names;
-}
-
-static int parse_filter(const struct options *opt, struct filter *f)
-{
-	size_t i = 1;
-
-	if (i < opt->nr && word_is(opt->word[i], "list"))
-		i++;
-	for (; i < opt->nr; i += 2) {
-		const char *word = opt->word[i], *value = opt->word[i + 1];
-
-		if (strcmp(word, "state") && strcmp(word, "cid") &&
-		    strcmp(word, "port") && strcmp(word, "type"))
-			return usage(help, opt, "'%s' is not known: give state, cid, port or type",
-				     word);
-		if (i + 1 == opt->nr)
-			return usage(help, opt, "%s has no value: give one", word);
-		if (!strcmp(word, "state")) {
-			if (!is_one_of(value, states))
-				return usage(help, opt, "state '%s' is not known", value);
-			f->state = value;
-		} else if (!strcmp(word, "type")) {
-			if (!is_one_of(value, type_names))
-				return usage(help, opt, "type '%s' is not known", value);
-			f->type = value;
-		} else {
-			if (!*value || (value[strspn(value, "0123456789")] &&
-					strcmp(value, "*")))
-				return usage(help, opt, "%s '%s' is not a number: give one, or '*'",
-					     word, value);
-			*(*word == 'c' ? &f->cid : &f->port) = value;
-		}
-	}
+	if (key != 'p')
+		return ARGP_ERR_UNKNOWN;
+	list->processes = true;
 	return 0;
 }
 
-static int add_names(struct table *out)
+/* Columns that are shown unasked, in another form, so not once more by -e. */
+static const char * const shown[] = {
+	"state", "activity", "sendq", "recvq", "connq", "connlim", "uid", "inode",
+	"l.type", "l.cid", "l.port", "r.cid", "r.port", NULL,
+};
+
+static bool is_shown(const char *name)
 {
-	static const char * const names[] = {
-		"STATE", "ACT", "TYPE", "RECV-Q", "SEND-Q", "LOCAL", "PEER",
-		"UID", "INODE",
-	};
 	size_t i;
 
-	out->columns = sizeof(names) / sizeof(names[0]);
-	for (i = 0; i < out->columns; i++) {
-		if (table_add(out, "%s", names[i]))
-			return -1;
+	for (i = 0; shown[i]; i++) {
+		if (!strcmp(shown[i], name))
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /* What of a socket is shown unasked. A listener's queue is that of connections. */
-static int add_socket(struct table *out, const struct table *t, size_t row)
+static int add_usual(struct table *out, const struct table *t, size_t row)
 {
 	bool listening = !strcasecmp(table_get(t, row, "state"), "listening");
 	const char *port = table_get(t, row, "r.port");
@@ -165,47 +90,94 @@ static int add_socket(struct table *out, const struct table *t, size_t row)
 	return 0;
 }
 
-static int add_all(struct table *out, const struct table *t, size_t row)
+static int add_names(struct table *out)
 {
+	static const char * const names[] = {
+		"STATE", "ACT", "TYPE", "RECV-Q", "SEND-Q", "LOCAL", "PEER",
+		"UID", "INODE",
+	};
 	size_t i;
 
-	out->columns = t->columns;
-	for (i = 0; i < t->columns; i++) {
-		if (table_add(out, "%s", table_cell(t, row, i)))
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (table_add(out, "%s", names[i]))
 			return -1;
 	}
 	return 0;
 }
 
-static int show_table(const struct options *opt, const struct table *t,
-		      const struct filter *f)
+static int add_process(struct table *out, const struct list *list,
+		       const struct table *t, size_t row)
 {
-	const struct error err = { .text = "out of memory" };
+	char *text;
+	int ret;
+
+	if (!row)
+		return table_add(out, "PROCESS");
+	text = owners_text(&list->owners, table_number(t, row, "inode"));
+	ret = text ? table_add(out, "%s", text) : -1;
+	free(text);
+	return ret;
+}
+
+static int add_row(struct table *out, const struct list *list,
+		   const struct table *t, size_t row)
+{
+	size_t i;
+
+	if (row ? add_usual(out, t, row) : add_names(out))
+		return -1;
+	if (list->processes && add_process(out, list, t, row))
+		return -1;
+	for (i = 0; list->opt->extended && i < t->columns; i++) {
+		if (!is_shown(table_cell(t, 0, i)) &&
+		    table_add(out, "%s", table_cell(t, row, i)))
+			return -1;
+	}
+	if (!row)
+		out->columns = out->cells;
+	return 0;
+}
+
+static int show_table(const struct list *list, const struct table *t)
+{
+	const struct error no_memory = { .text = "out of memory" };
 	struct table out = { 0 };
 	size_t row;
 	int ret;
 
-	ret = opt->extended ? add_all(&out, t, 0) : add_names(&out);
+	ret = add_row(&out, list, t, 0);
 	for (row = 1; !ret && row < table_rows(t); row++) {
-		if (!matches(t, row, f))
-			continue;
-		ret = opt->extended ? add_all(&out, t, row) :
-				      add_socket(&out, t, row);
+		if (filter_match(&list->filter, t, row))
+			ret = add_row(&out, list, t, row);
 	}
 	if (!ret)
-		table_print(&out);
+		ret = table_print(&out);
 	table_free(&out);
-	return ret ? fail(&err) : EXIT_SUCCESS;
+	return ret ? fail(&no_memory) : EXIT_SUCCESS;
 }
 
-static int show_json(const struct table *t, const struct filter *f)
+static struct json_object *row_json(const struct list *list,
+				    const struct table *t, size_t row)
+{
+	struct json_object *obj = table_row_json(t, row);
+
+	if (obj && list->processes &&
+	    !js_add(obj, "processes",
+		    owners_json(&list->owners, table_number(t, row, "inode")))) {
+		json_object_put(obj);
+		obj = NULL;
+	}
+	return obj;
+}
+
+static int show_json(const struct list *list, const struct table *t)
 {
 	struct json_object *array = json_object_new_array();
 	size_t row;
 
 	for (row = 1; row < table_rows(t); row++) {
-		if (matches(t, row, f) &&
-		    !js_append(array, table_row_json(t, row))) {
+		if (filter_match(&list->filter, t, row) &&
+		    !js_append(array, row_json(list, t, row))) {
 			json_object_put(array);
 			array = NULL;
 			break;
@@ -214,28 +186,52 @@ static int show_json(const struct table *t, const struct filter *f)
 	return print_json(array);
 }
 
+static int show(void *arg)
+{
+	struct list *list = arg;
+	struct table table;
+	struct error err;
+	int status;
+
+	if (proc_read(&table, list->opt->proc, "vshm", &err))
+		return fail(&err);
+	if (list->processes && owners_read(&list->owners)) {
+		error_set(&err, "/proc: cannot read who has which sockets");
+		status = fail(&err);
+		goto out;
+	}
+	status = list->opt->json ? show_json(list, &table) :
+				   show_table(list, &table);
+	if (list->owners.hidden)
+		fputs("vshm: processes of other users are not seen: run vshm as root\n",
+		      stderr);
+	owners_free(&list->owners);
+out:
+	table_free(&table);
+	return status;
+}
+
 /**
  * do_socket - vshm socket
  * @opt: command line
  *
  * Return: exit status.
  */
-int do_socket(const struct options *opt)
+int do_socket(struct options *opt)
 {
-	struct filter filter = { 0 };
-	struct table table;
+	struct list list = { .opt = opt };
 	struct error err;
-	int ret;
+	size_t first;
+	int status;
 
-	if (opt->help)
-		return usage(help, opt, NULL);
-	ret = parse_filter(opt, &filter);
-	if (ret)
-		return ret;
-	if (proc_read(&table, opt->proc, "vshm", &err))
-		return fail(&err);
-	ret = opt->json ? show_json(&table, &filter) :
-			  show_table(opt, &table, &filter);
-	table_free(&table);
-	return ret;
+	status = parse_own(opt, help, arguments, parse_option, &list);
+	if (status >= 0)
+		return status;
+	first = opt->nr > 1 && word_is(opt->word[1], "list") ? 2 : 1;
+	if (filter_parse(&list.filter, opt, first, &err))
+		status = usage(help, opt, "%s", err.text);
+	else
+		status = watch(opt, show, &list);
+	filter_free(&list.filter);
+	return status;
 }

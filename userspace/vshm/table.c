@@ -2,7 +2,7 @@
 /*
  * Rows and columns: aligned for people, JSON for programs.
  */
-#include <inttypes.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +29,17 @@ int table_add(struct table *table, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0)
 		return -1;
-	more = reallocarray(table->cell, table->cells + 1, sizeof(*more));
-	if (!more) {
-		free(text);
-		return -1;
+	/* room for twice as many whenever their number is a power of two */
+	if (!(table->cells & (table->cells - 1))) {
+		more = reallocarray(table->cell, table->cells ? table->cells * 2 : 1,
+				    sizeof(*more));
+		if (!more) {
+			free(text);
+			return -1;
+		}
+		table->cell = more;
 	}
-	table->cell = more;
-	more[table->cells++] = text;
+	table->cell[table->cells++] = text;
 	return 0;
 }
 
@@ -108,62 +112,158 @@ const char *table_get(const struct table *table, size_t row, const char *name)
 	return column < 0 ? "-" : table_cell(table, row, (size_t)column);
 }
 
-static size_t column_width(const struct table *table, size_t column)
+/**
+ * table_number - look into a cell that has a number
+ * @table: table
+ * @row: number of the row
+ * @name: name of the column
+ *
+ * Return: the number, or 0 if there is no such column, or no number.
+ */
+uint64_t table_number(const struct table *table, size_t row, const char *name)
 {
-	size_t row, width = 0;
+	return strtoull(table_get(table, row, name), NULL, 10);
+}
 
-	for (row = 0; row < table_rows(table); row++) {
-		size_t len = strlen(table_cell(table, row, column));
+/**
+ * struct layout - how a table is printed
+ * @width: of each column
+ * @right: numbers stand at the right edge of their column, and so does its name
+ * @fit: columns that a line has room for; the others follow below each row
+ * @gap: spaces between columns
+ * @line: characters of a line, 0 if it has no end
+ */
+struct layout {
+	size_t	*width;
+	bool	*right;
+	size_t	fit;
+	size_t	gap;
+	size_t	line;
+};
 
-		if (len > width)
-			width = len;
+/* A number, perhaps with a unit or a fraction, or what stands for one. */
+static bool is_numeric(const char *text)
+{
+	size_t digits = strspn(text, "0123456789.");
+
+	if (!digits)
+		return !strcmp(text, "-") || !strcmp(text, "*");
+	return !text[digits] || (strchr("kKMGT%", text[digits]) && !text[digits + 1]);
+}
+
+/* The columns that fit @line with @gap spaces between them. */
+static size_t columns_fit(const struct table *table, const struct layout *layout,
+			  size_t gap)
+{
+	size_t column, width = 0;
+
+	for (column = 0; column < table->columns; column++) {
+		width += (column ? gap : 0) + layout->width[column];
+		if (layout->line && width > layout->line)
+			return column ? column : 1;
 	}
-	return width;
+	return column;
 }
 
-static bool is_number(const char *s)
+static int layout_table(const struct table *table, struct layout *layout)
 {
-	return *s && !s[strspn(s, "0123456789")];
+	size_t rows = table_rows(table), row, column;
+	bool *words;
+
+	layout->width = calloc(table->columns, sizeof(*layout->width));
+	layout->right = calloc(table->columns, sizeof(*layout->right));
+	layout->line = terminal_width();
+	words = calloc(table->columns, sizeof(*words));
+	if (!layout->width || !layout->right || !words) {
+		free(words);
+		return -1;
+	}
+	for (row = 0; row < rows; row++) {
+		for (column = 0; column < table->columns; column++) {
+			const char *text = table_cell(table, row, column);
+			size_t len = strlen(text);
+
+			if (len > layout->width[column])
+				layout->width[column] = len;
+			words[column] |= row && !is_numeric(text);
+			layout->right[column] |= row && isdigit(*text);
+		}
+	}
+	for (column = 0; column < table->columns; column++)
+		layout->right[column] &= !words[column];
+	free(words);
+	/* narrow rather than folded */
+	layout->gap = columns_fit(table, layout, 2) == table->columns ? 2 : 1;
+	layout->fit = columns_fit(table, layout, layout->gap);
+	return 0;
 }
 
-/* Numbers stand at the right edge of their column, and so does its name. */
-static bool align_right(const struct table *table, size_t column)
+static void print_cell(const struct table *table, const struct layout *layout,
+		       size_t row, size_t column)
 {
-	size_t row;
+	const char *text = table_cell(table, row, column);
+	const char *start = row ? terminal_colour(text) : terminal_bold();
+	size_t space = layout->width[column] - strlen(text);
+	int before = layout->right[column] ? (int)space : 0;
+	/* nothing follows the last one */
+	int after = layout->right[column] || column + 1 == layout->fit ?
+		0 : (int)space;
 
-	for (row = 1; row < table_rows(table); row++) {
+	printf("%*s%s%s%s%*s", before, "", start, text,
+	       *start ? terminal_plain() : "", after, "");
+}
+
+/* What a line had no room for, below it: name=value. */
+static void print_folded(const struct table *table, const struct layout *layout,
+			 size_t row)
+{
+	size_t column, at = 0;
+
+	for (column = layout->fit; column < table->columns; column++) {
+		const char *name = table_cell(table, 0, column);
 		const char *text = table_cell(table, row, column);
+		size_t len = strlen(name) + 1 + strlen(text);
 
-		if (!is_number(text) && strcmp(text, "-") && strcmp(text, "*"))
-			return false;
+		if (at && at + 1 + len > layout->line) {
+			putchar('\n');
+			at = 0;
+		}
+		printf("%*s", at ? 1 : 4, "");
+		for (; *name; name++)
+			putchar(tolower(*name));
+		printf("=%s", text);
+		at += (at ? 1 : 4) + len;
 	}
-	return table_rows(table) > 1;
+	if (at)
+		putchar('\n');
 }
 
 /**
  * table_print - print a table with its columns aligned
  * @table: table
+ *
+ * Return: 0, or -1 if memory is short.
  */
-void table_print(const struct table *table)
+int table_print(const struct table *table)
 {
+	struct layout layout = { 0 };
 	size_t row, column;
+	int ret;
 
-	for (row = 0; row < table_rows(table); row++) {
-		for (column = 0; column < table->columns; column++) {
-			const char *text = table_cell(table, row, column);
-			int width = (int)column_width(table, column);
-
+	ret = layout_table(table, &layout);
+	for (row = 0; !ret && row < table_rows(table); row++) {
+		for (column = 0; column < layout.fit; column++) {
 			if (column)
-				fputs("  ", stdout);
-			if (align_right(table, column))
-				printf("%*s", width, text);
-			else if (column + 1 < table->columns)
-				printf("%-*s", width, text);
-			else
-				fputs(text, stdout);
+				printf("%*s", (int)layout.gap, "");
+			print_cell(table, &layout, row, column);
 		}
 		putchar('\n');
+		if (row)
+			print_folded(table, &layout, row);
 	}
+	free(layout.width);
+	free(layout.right);
+	return ret;
 }
 
 /**
@@ -181,7 +281,7 @@ struct json_object *table_row_json(const struct table *table, size_t row)
 	for (column = 0; column < table->columns; column++) {
 		const char *text = table_cell(table, row, column);
 
-		if (is_number(text))
+		if (number_is(text))
 			val = json_object_new_uint64(strtoull(text, NULL, 10));
 		else
 			val = js_string(text);
@@ -193,6 +293,19 @@ struct json_object *table_row_json(const struct table *table, size_t row)
 	return obj;
 }
 
+static int print_object(struct json_object *obj, int how)
+{
+	const struct error err = { .text = "out of memory" };
+	const char *text = NULL;
+
+	if (obj)
+		text = json_object_to_json_string_ext(obj, how);
+	if (text)
+		puts(text);
+	json_object_put(obj);
+	return text ? EXIT_SUCCESS : fail(&err);
+}
+
 /**
  * print_json - print JSON, and let it go
  * @obj: what to print, or NULL if there was no memory for it
@@ -201,40 +314,19 @@ struct json_object *table_row_json(const struct table *table, size_t row)
  */
 int print_json(struct json_object *obj)
 {
-	const struct error err = { .text = "out of memory" };
-	const char *text = NULL;
-
-	if (obj)
-		text = json_object_to_json_string_ext(obj,
-						      JSON_C_TO_STRING_PRETTY |
-						      JSON_C_TO_STRING_SPACED |
-						      JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text)
-		puts(text);
-	json_object_put(obj);
-	return text ? EXIT_SUCCESS : fail(&err);
+	return print_object(obj, JSON_C_TO_STRING_PRETTY |
+				 JSON_C_TO_STRING_SPACED |
+				 JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 /**
- * size_text - a number of bytes for people
- * @bytes: number
- * @buf: where it goes
- * @size: bytes there
+ * print_json_line - print JSON in one line, and let it go
+ * @obj: what to print, or NULL if there was no memory for it
  *
- * Return: @buf.
+ * Return: exit status.
  */
-const char *size_text(uint64_t bytes, char *buf, size_t size)
+int print_json_line(struct json_object *obj)
 {
-	static const char units[] = "KMGT";
-	int unit = -1;
-
-	while (bytes && !(bytes & 1023) && units[unit + 1]) {
-		bytes >>= 10;
-		unit++;
-	}
-	if (unit < 0)
-		snprintf(buf, size, "%" PRIu64, bytes);
-	else
-		snprintf(buf, size, "%" PRIu64 "%c", bytes, units[unit]);
-	return buf;
+	return print_object(obj, JSON_C_TO_STRING_PLAIN |
+				 JSON_C_TO_STRING_NOSLASHESCAPE);
 }

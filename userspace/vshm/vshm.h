@@ -1,44 +1,83 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vshm: looks at sockets, links and guests, and changes the guests.
+ * vshm: looks at sockets, links and guests, changes the guests, and moves data.
  *
- *   main.c		command line
+ *   main.c		finds the command
+ *   options.c		options, those of all commands and those of one
  *   socket.c link.c	what the kernel shows
+ *   stat.c		the same as rates
  *   guest.c		what vshmd shows, and is asked for
  *   args.c		what QEMU and libvirt have to be told
  *   ask.c		a request to vshmd
+ *   cat.c relay.c	a connection and the standard streams
+ *   perf.c		measuring: perf_client.c, perf_server.c, perf_io.c,
+ *			perf_report.c, latency.c
+ *   filter.c		sockets by words
+ *   process.c		who has a socket
  *   proc.c		a table of the kernel
  *   table.c		rows and columns, aligned or as JSON
+ *   terminal.c		width and colours
+ *   watch.c		the same again and again
+ *   endpoint.c		addresses and sockets of the family
+ *   number.c		numbers as people write them
+ *   stop.c		signals that end the program
  */
 #ifndef _VSHM_CMD_H
 #define _VSHM_CMD_H
 
+#include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "error.h"
 
 struct json_object;
+
+/* Exit statuses beside EXIT_SUCCESS and EXIT_FAILURE. */
+#define STATUS_USAGE	2	/* not understood */
+
+/**
+ * enum colour - when to colour
+ * @COLOUR_AUTO: on a terminal, unless NO_COLOR is set
+ * @COLOUR_ALWAYS: always
+ * @COLOUR_NEVER: never
+ */
+enum colour {
+	COLOUR_AUTO,
+	COLOUR_ALWAYS,
+	COLOUR_NEVER,
+};
 
 /**
  * struct options - what the command line says
  * @json: machine-readable output
  * @extended: all that there is
  * @help: only tell what can be said
+ * @watch: show it again every so many seconds, 0 to show it once
+ * @colour: when to colour
  * @control: where vshmd listens
  * @proc: where the tables of the kernel are
- * @word: the other words
+ * @word: the words, the first names the command
  * @nr: how many there are
+ * @argv: what follows the command's name, which is its first
+ * @argc: how much that is
+ * @own: where the command's own options go
  */
 struct options {
 	bool		json;
 	bool		extended;
 	bool		help;
+	double		watch;
+	enum colour	colour;
 	const char	*control;
 	const char	*proc;
-	char		**word;
+	const char	**word;
 	size_t		nr;
+	char		**argv;
+	int		argc;
+	void		*own;
 };
 
 /**
@@ -56,13 +95,22 @@ struct table {
 /* main.c */
 bool word_is(const char *word, const char *name);
 int fail(const struct error *err);
+
+/* options.c */
+int parse_words(struct options *opt, int argc, char **argv);
+int parse_own(struct options *opt, const char *help,
+	      const struct argp_option *own, argp_parser_t parser, void *input);
+int bad_option(const char *fmt, ...) __printf(1, 2);
 int usage(const char *text, const struct options *opt, const char *fmt, ...)
 	__printf(3, 4);
 
-/* objects */
-int do_socket(const struct options *opt);
-int do_link(const struct options *opt);
-int do_guest(const struct options *opt);
+/* commands */
+int do_cat(struct options *opt);
+int do_guest(struct options *opt);
+int do_link(struct options *opt);
+int do_perf(struct options *opt);
+int do_socket(struct options *opt);
+int do_stat(struct options *opt);
 
 /* args.c */
 int guest_args(const struct options *opt, struct json_object *links);
@@ -82,9 +130,36 @@ size_t table_rows(const struct table *table);
 const char *table_cell(const struct table *table, size_t row, size_t column);
 int table_column(const struct table *table, const char *name);
 const char *table_get(const struct table *table, size_t row, const char *name);
-void table_print(const struct table *table);
+uint64_t table_number(const struct table *table, size_t row, const char *name);
+int table_print(const struct table *table);
 struct json_object *table_row_json(const struct table *table, size_t row);
 int print_json(struct json_object *obj);
+int print_json_line(struct json_object *obj);
+
+/* terminal.c */
+void terminal_setup(enum colour when);
+bool terminal_is(void);
+size_t terminal_width(void);
+size_t terminal_height(void);
+const char *terminal_bold(void);
+const char *terminal_colour(const char *word);
+const char *terminal_plain(void);
+
+/* watch.c */
+int watch(const struct options *opt, int (*show)(void *arg), void *arg);
+
+/* number.c */
+bool number_is(const char *s);
+int number_parse(const char *s, uint64_t max, uint64_t *number);
+int size_parse(const char *s, uint64_t *bytes);
+int seconds_parse(const char *s, double *seconds);
 const char *size_text(uint64_t bytes, char *buf, size_t size);
+const char *rate_text(double rate, char *buf, size_t size);
+
+/* stop.c */
+void stop_on_signals(void);
+bool stopped(void);
+void pause_until(uint64_t ns);
+uint64_t now_ns(void);
 
 #endif /* _VSHM_CMD_H */
