@@ -31,6 +31,7 @@ struct proto vshm_proto = {
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 			     gfp_t gfp, int kern)
 {
+	const struct vshm_limits *limits = &vshm_net(net)->limits;
 	struct vshm_sock *vsk;
 	struct sock *sk;
 
@@ -40,8 +41,8 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	sock_init_data(sock, sk);
 	sock_set_flag(sk, SOCK_RCU_FREE);
 	sk->sk_type = type;
-	sk->sk_sndbuf = VSHM_BUFFER_DEFAULT;
-	sk->sk_rcvbuf = VSHM_BUFFER_DEFAULT;
+	sk->sk_sndbuf = READ_ONCE(limits->buffer_default);
+	sk->sk_rcvbuf = sk->sk_sndbuf;
 	sk->sk_write_space = vshm_write_space;
 	sk->sk_state_change = vshm_state_change;
 
@@ -57,9 +58,11 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	INIT_LIST_HEAD(&vsk->accept_queue);
 	INIT_LIST_HEAD(&vsk->accept_node);
 	INIT_DELAYED_WORK(&vsk->connect_work, vshm_connect_timeout);
-	vsk->connect_timeout = VSHM_CONNECT_TIMEOUT;
-	vsk->buffer_min = VSHM_BUFFER_MIN;
-	vsk->buffer_max = VSHM_BUFFER_DEFAULT;
+	vsk->connect_timeout = vshm_connect_timeout_default(sk);
+	vsk->buffer_min = READ_ONCE(limits->buffer_min);
+	/* a program that wants more than it gets says so first */
+	vsk->buffer_max = min_t(u64, READ_ONCE(limits->buffer_max),
+				max(sk->sk_rcvbuf, VSHM_BUFFER_DEFAULT));
 	mutex_init(&vsk->tx_lock);
 	mutex_init(&vsk->rx_lock);
 
@@ -193,6 +196,7 @@ static void vshm_queue_close(struct list_head *queue)
 
 	list_for_each_entry_safe(child, tmp, queue, accept_node) {
 		list_del_init(&child->accept_node);
+		vshm_pending_put(vshm_net(sock_net(&child->sk)));
 		/* never accepted: a reset, as by lingering for no time */
 		sock_set_flag(&child->sk, SOCK_LINGER);
 		vshm_sock_close(child);

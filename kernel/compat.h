@@ -8,7 +8,9 @@
 #include <linux/eventfd.h>
 #include <linux/net.h>
 #include <linux/poll.h>
+#include <linux/sysctl.h>
 #include <linux/version.h>
+#include <net/net_namespace.h>
 #include <net/sock.h>
 
 /* 6.19: an address of unknown length has a type of its own */
@@ -52,6 +54,25 @@ static inline void vshm_eventfd_signal(struct eventfd_ctx *ctx)
 static inline bool vshm_poll_waits(const poll_table *wait)
 {
 	return wait && wait->_qproc;
+}
+
+/* 6.2: class.namespace() takes a const device */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define VSHM_CLASS_CONST const
+#else
+#define VSHM_CLASS_CONST
+#endif
+
+/* 6.6: the number of entries is given, not found by an empty one */
+static inline struct ctl_table_header *
+vshm_register_net_sysctl(struct net *net, const char *path,
+			 struct ctl_table *table, size_t n)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return register_net_sysctl_sz(net, path, table, n);
+#else
+	return register_net_sysctl(net, path, table);
+#endif
 }
 
 #endif /* _VSHM_COMPAT_H */

@@ -35,7 +35,7 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 	conn = kmem_cache_zalloc(vshm_conn_cache, GFP_KERNEL);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
-	err = link->ops->alloc(link, &mem);
+	err = vshm_link_ring_alloc(link, &mem);
 	if (err)
 		goto err_free;
 	vshm_ring_init(&mem, 0);
@@ -95,8 +95,8 @@ void vshm_conn_put(struct vshm_conn *conn)
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
 	for (i = 0; i < conn->rx.nr_next; i++)
-		link->ops->free(link, &conn->rx.next[i]);
-	link->ops->free(link, &conn->rx.mem);
+		vshm_link_ring_free(link, &conn->rx.next[i]);
+	vshm_link_ring_free(link, &conn->rx.mem);
 	vshm_table_put(vshm_sk(conn->sk));
 	atomic_dec(&link->nr_conns);
 	call_rcu(&conn->rcu, vshm_conn_free_rcu);

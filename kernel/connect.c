@@ -71,6 +71,19 @@ void vshm_connect_timeout(struct work_struct *work)
 	sock_put(&vsk->sk);
 }
 
+/**
+ * vshm_connect_timeout_default() - how long an attempt may take by default
+ * @sk: socket
+ *
+ * Return: jiffies.
+ */
+long vshm_connect_timeout_default(const struct sock *sk)
+{
+	const struct vshm_limits *limits = &vshm_net(sock_net(sk))->limits;
+
+	return msecs_to_jiffies(READ_ONCE(limits->connect_timeout_ms));
+}
+
 /* The address that the peer will see. */
 static int vshm_connect_source(struct vshm_sock *vsk, struct vshm_link *link,
 			       u32 dst_cid)
@@ -322,6 +335,7 @@ static struct vshm_sock *vshm_accept_dequeue(struct vshm_sock *vsk)
 	if (child) {
 		list_del_init(&child->accept_node);
 		sk_acceptq_removed(&vsk->sk);
+		vshm_pending_put(vshm_net(sock_net(&vsk->sk)));
 	}
 	return child;
 }

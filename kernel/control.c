@@ -14,10 +14,13 @@
 /* log2 of the largest ring to offer; a packet's size is agreed on at first. */
 static u32 vshm_ring_limit(const struct vshm_conn *conn)
 {
+	const struct vshm_limits *limits = &conn->link->vnet->limits;
+
 	if (conn->hello.ring_limit && conn->sk->sk_type == SOCK_SEQPACKET)
 		return conn->hello.ring_limit;
 	return clamp_t(u32, ilog2(READ_ONCE(conn->sk->sk_rcvbuf)),
-		       VSHM_RING_ORDER_MIN, VSHM_RING_ORDER_MAX);
+		       VSHM_RING_ORDER_MIN,
+		       ilog2(READ_ONCE(limits->buffer_max)));
 }
 
 /**
@@ -248,7 +251,9 @@ static bool vshm_listener_reserve(struct sock *sk)
 	bool ok;
 
 	lock_sock(sk);
-	ok = vshm_sk(sk)->state == VSHM_LISTENING && !sk_acceptq_is_full(sk);
+	ok = vshm_sk(sk)->state == VSHM_LISTENING &&
+	     !sk_acceptq_is_full(sk) &&
+	     vshm_pending_get(vshm_net(sock_net(sk)));
 	if (ok)
 		sk_acceptq_added(sk);
 	release_sock(sk);
@@ -303,6 +308,7 @@ static void vshm_record_request(struct vshm_link *link,
 		lock_sock(sk);
 		sk_acceptq_removed(sk);
 		release_sock(sk);
+		vshm_pending_put(link->vnet);
 		goto refuse_put;
 	}
 
@@ -316,10 +322,12 @@ static void vshm_record_request(struct vshm_link *link,
 		list_add_tail(&vshm_sk(child)->accept_node,
 			      &listener->accept_queue);
 	release_sock(sk);
-	if (queued)
+	if (queued) {
 		vshm_wake_readers(sk);
-	else
+	} else {
+		vshm_pending_put(link->vnet);
 		vshm_sock_close(vshm_sk(child));
+	}
 	sock_put(sk);
 	return;
 
@@ -498,7 +506,7 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	if (order >= VSHM_RING_ORDER_MAX)
 		return;
 	mem.order = vshm_conn_next_order(conn, order);
-	if (mem.order <= order || link->ops->alloc(link, &mem))
+	if (mem.order <= order || vshm_link_ring_alloc(link, &mem))
 		return;
 
 	mutex_lock(&vsk->rx_lock);
@@ -512,5 +520,5 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	if (done)
 		vshm_conn_notify(conn, VSHM_NEWS_SPACE);
 	else
-		link->ops->free(link, &mem);
+		vshm_link_ring_free(link, &mem);
 }

@@ -86,12 +86,11 @@ void vshm_event_sock(struct vshm_sock *vsk, enum vshm_event event,
 static int vshm_event_put_link(struct sk_buff *skb, struct vshm_link *link)
 {
 	struct nlattr *nest = nla_nest_start(skb, VSHM_DIAG_LINK);
-	struct vshm_link_info info = { };
+	struct vshm_link_info info;
 
 	if (!nest)
 		return -EMSGSIZE;
-	if (link->ops->info)
-		link->ops->info(link, &info);
+	vshm_link_info(link, &info);
 	if (nla_put_string(skb, VSHM_DIAG_LINK_KIND, link->ops->name) ||
 	    nla_put_u32(skb, VSHM_DIAG_LINK_LOCAL_CID, link->local_cid) ||
 	    nla_put_u32(skb, VSHM_DIAG_LINK_PEER_CID, link->peer_cid) ||

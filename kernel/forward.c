@@ -115,6 +115,8 @@ static ssize_t vshm_forward_copy(struct vshm_sock *from, struct vshm_conn *src,
 		vshm_conn_notify(src, VSHM_NEWS_SPACE);
 	from->rx.bytes += n;
 	to->tx.bytes += n;
+	vshm_count_rx(src, n);
+	vshm_count_tx(dst, n);
 	return n;
 }
 

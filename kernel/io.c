@@ -179,6 +179,6 @@ bool vshm_recv_follow(struct vshm_conn *conn)
 		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
 	spin_unlock_irq(&conn->event_lock);
 	if (moved)
-		conn->link->ops->free(conn->link, &old);
+		vshm_link_ring_free(conn->link, &old);
 	return moved;
 }

@@ -19,9 +19,11 @@
  * @vnet: namespace that it belongs to
  * @local_cid: own CID
  * @peer_cid: the peer's
+ *
+ * Return: 0 or -ENOMEM; vshm_link_destroy() is called in either case.
  */
-void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
-		    struct vshm_net *vnet, u32 local_cid, u32 peer_cid)
+int vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
+		   struct vshm_net *vnet, u32 local_cid, u32 peer_cid)
 {
 	link->ops = ops;
 	link->vnet = vnet;
@@ -37,6 +39,74 @@ void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 			     DEFAULT_RATELIMIT_BURST);
 	/* what is suppressed is counted, and is no reason to warn */
 	ratelimit_set_flags(&link->log, RATELIMIT_MSG_ON_RELEASE);
+	link->stats = alloc_percpu(struct vshm_link_stats);
+	return link->stats ? 0 : -ENOMEM;
+}
+
+/**
+ * vshm_link_destroy() - free what vshm_link_init() allocated
+ * @link: link without connections
+ */
+void vshm_link_destroy(struct vshm_link *link)
+{
+	xa_destroy(&link->slots);
+	free_percpu(link->stats);
+}
+
+/**
+ * vshm_link_ring_alloc() - allocate a ring of this end, and count it
+ * @link: link
+ * @mem: order of the ring; the rest is filled in
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOBUFS.
+ */
+int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_ring_mem *mem)
+{
+	int err = link->ops->alloc(link, mem);
+
+	if (err)
+		return err;
+	atomic_long_inc(&link->nr_rings);
+	atomic_long_add(VSHM_RING_BYTES(mem->order), &link->ring_bytes);
+	return 0;
+}
+
+/**
+ * vshm_link_ring_free() - give a ring back
+ * @link: link
+ * @mem: ring
+ *
+ * Context: process context, may not sleep.
+ */
+void vshm_link_ring_free(struct vshm_link *link,
+			 const struct vshm_ring_mem *mem)
+{
+	atomic_long_dec(&link->nr_rings);
+	atomic_long_sub(VSHM_RING_BYTES(mem->order), &link->ring_bytes);
+	link->ops->free(link, mem);
+}
+
+/**
+ * vshm_link_info() - tell how a link does, for display
+ * @link: link
+ * @info: takes the answer
+ *
+ * Context: any but interrupts.
+ */
+void vshm_link_info(struct vshm_link *link, struct vshm_link_info *info)
+{
+	const struct vshm_link_stats *stats;
+	int cpu;
+
+	memset(info, 0, sizeof(*info));
+	if (link->ops->info)
+		link->ops->info(link, info);
+	for_each_possible_cpu(cpu) {
+		stats = per_cpu_ptr(link->stats, cpu);
+		info->tx_bytes += READ_ONCE(stats->tx_bytes);
+		info->rx_bytes += READ_ONCE(stats->rx_bytes);
+	}
 }
 
 /**
@@ -44,7 +114,8 @@ void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
  * @link: link
  *
  * Context: process context, may sleep.
- * Return: 0, -EEXIST when the namespace has a link to that CID, -ENOMEM.
+ * Return: 0, -EEXIST when the namespace has a link to that CID, -ENOMEM; after
+ * an error the link can be freed.
  */
 int vshm_link_publish(struct vshm_link *link)
 {
@@ -53,6 +124,15 @@ int vshm_link_publish(struct vshm_link *link)
 	err = xa_insert(&link->vnet->links, link->peer_cid, link, GFP_KERNEL);
 	if (err)
 		return err == -EBUSY ? -EEXIST : err;
+	err = vshm_sysfs_add_link(link);
+	if (err) {
+		/* somebody may have found it */
+		xa_erase(&link->vnet->links, link->peer_cid);
+		synchronize_rcu();
+		vshm_link_put(link);
+		wait_for_completion(&link->released);
+		return err;
+	}
 	vshm_event_link(link, VSHM_EVENT_LINK_NEW);
 	return 0;
 }
@@ -65,6 +145,7 @@ int vshm_link_publish(struct vshm_link *link)
  */
 void vshm_link_unpublish(struct vshm_link *link)
 {
+	vshm_sysfs_remove_link(link);
 	xa_erase(&link->vnet->links, link->peer_cid);
 	synchronize_rcu();
 	vshm_event_link(link, VSHM_EVENT_LINK_GONE);

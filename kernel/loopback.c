@@ -110,16 +110,24 @@ static const struct vshm_link_ops vshm_loopback_ops = {
  * vshm_loopback_create() - make the loopback link of a network namespace
  * @vnet: its socket table
  *
- * Return: the link, up, or NULL when memory is short.
+ * Return: the link, up, or an ERR_PTR() when memory is short.
  */
 struct vshm_link *vshm_loopback_create(struct vshm_net *vnet)
 {
 	struct vshm_link *link = kzalloc(sizeof(*link), GFP_KERNEL);
+	int err;
 
 	if (!link)
-		return NULL;
-	vshm_link_init(link, &vshm_loopback_ops, vnet, VSHM_CID_LOCAL,
-		       VSHM_CID_LOCAL);
+		return ERR_PTR(-ENOMEM);
+	err = vshm_link_init(link, &vshm_loopback_ops, vnet, VSHM_CID_LOCAL,
+			     VSHM_CID_LOCAL);
+	if (!err)
+		err = vshm_sysfs_add_link(link);
+	if (err) {
+		vshm_link_destroy(link);
+		kfree(link);
+		return ERR_PTR(err);
+	}
 	vshm_link_set_up(link);
 	return link;
 }
@@ -130,9 +138,10 @@ struct vshm_link *vshm_loopback_create(struct vshm_net *vnet)
  */
 void vshm_loopback_destroy(struct vshm_link *link)
 {
+	vshm_sysfs_remove_link(link);
 	vshm_link_kill(link);
 	vshm_link_put(link);
 	wait_for_completion(&link->released);
-	xa_destroy(&link->slots);
+	vshm_link_destroy(link);
 	kfree(link);
 }

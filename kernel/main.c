@@ -81,9 +81,12 @@ static int __init vshm_init(void)
 	err = vshm_event_init();
 	if (err)
 		goto err_forward;
-	err = vshm_table_init();
+	err = vshm_sysfs_init();
 	if (err)
 		goto err_event;
+	err = vshm_table_init();
+	if (err)
+		goto err_sysfs;
 	/* last: sockets can be made from now on */
 	err = vshm_register_family();
 	if (err)
@@ -93,6 +96,8 @@ static int __init vshm_init(void)
 
 err_table:
 	vshm_table_exit();
+err_sysfs:
+	vshm_sysfs_exit();
 err_event:
 	vshm_event_exit();
 err_forward:
@@ -109,6 +114,7 @@ static void __exit vshm_exit(void)
 	sock_unregister(vshm_family);
 	vshm_diag_exit();
 	vshm_table_exit();
+	vshm_sysfs_exit();
 	vshm_event_exit();
 	vshm_forward_exit();
 	proto_unregister(&vshm_proto);

@@ -40,6 +40,13 @@ static const char *vshm_show_activity(const struct vshm_sock *vsk)
 	return names[vshm_activity(vsk)];
 }
 
+static void vshm_show_stats(struct seq_file *seq,
+			    const struct vshm_stats *stats)
+{
+	seq_printf(seq, " %llu %llu %llu", READ_ONCE(stats->calls),
+		   READ_ONCE(stats->waits), atomic64_read(&stats->wakeups));
+}
+
 static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
 {
 	struct sock *sk = &vsk->sk;
@@ -55,9 +62,14 @@ static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
 			   vshm_nonblock(sk));
 	vshm_show_endpoint(seq, &vsk->remote, vsk->remote.options,
 			   vsk->remote.nonblock);
-	seq_printf(seq, " %llu %llu %u\n", READ_ONCE(vsk->tx.bytes),
+	seq_printf(seq, " %llu %llu %u", READ_ONCE(vsk->tx.bytes),
 		   READ_ONCE(vsk->rx.bytes),
 		   jiffies_to_msecs(jiffies - READ_ONCE(vsk->since)));
+	seq_printf(seq, " %u %d", READ_ONCE(sk->sk_shutdown),
+		   READ_ONCE(sk->sk_err));
+	vshm_show_stats(seq, &vsk->tx);
+	vshm_show_stats(seq, &vsk->rx);
+	seq_printf(seq, " %d\n", atomic_read(&sk->sk_drops));
 }
 
 /*
@@ -101,7 +113,7 @@ static void vshm_seq_stop(struct seq_file *seq, void *v)
 static int vshm_seq_show(struct seq_file *seq, void *v)
 {
 	if (v == SEQ_START_TOKEN)
-		seq_puts(seq, "id state activity sendq recvq connq connlim uid inode l.id l.type l.proto l.opts l.cid l.port l.event l.family l.block r.id r.type r.proto r.opts r.cid r.port r.event r.family r.block tx.bytes rx.bytes age\n");
+		seq_puts(seq, "id state activity sendq recvq connq connlim uid inode l.id l.type l.proto l.opts l.cid l.port l.event l.family l.block r.id r.type r.proto r.opts r.cid r.port r.event r.family r.block tx.bytes rx.bytes age shutdown error tx.calls tx.waits tx.wakeups rx.calls rx.waits rx.wakeups drops\n");
 	else
 		vshm_show_sock(seq, v);
 	return 0;
@@ -116,17 +128,18 @@ static const struct seq_operations vshm_seq_ops = {
 
 static void vshm_show_link(struct seq_file *seq, struct vshm_link *link)
 {
-	struct vshm_link_info info = { };
+	struct vshm_link_info info;
 
-	if (link->ops->info)
-		link->ops->info(link, &info);
-	seq_printf(seq, "%s %u %u %s %u %u %d %llu %llu %llu %llu %llu %llu %ld %ld\n",
+	vshm_link_info(link, &info);
+	seq_printf(seq, "%s %u %u %s %u %u %d %llu %llu %llu %llu %llu %llu %ld %ld %llu %llu %ld %ld\n",
 		   link->ops->name, link->local_cid, link->peer_cid,
 		   READ_ONCE(link->up) ? "up" : "down", info.epoch,
 		   info.peer_epoch, atomic_read(&link->nr_conns), info.size,
 		   info.heap_size, info.heap_used, info.rung, info.heard,
 		   info.quiet, atomic_long_read(&link->resets),
-		   atomic_long_read(&link->violations));
+		   atomic_long_read(&link->violations), info.tx_bytes,
+		   info.rx_bytes, atomic_long_read(&link->nr_rings),
+		   atomic_long_read(&link->ring_bytes));
 }
 
 static int vshm_links_show(struct seq_file *seq, void *v)
@@ -135,12 +148,35 @@ static int vshm_links_show(struct seq_file *seq, void *v)
 	struct vshm_link *link;
 	unsigned long i;
 
-	seq_puts(seq, "kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet resets violations\n");
+	seq_puts(seq, "kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet resets violations tx.bytes rx.bytes rings ring_bytes\n");
 	rcu_read_lock();
 	vshm_show_link(seq, vnet->loopback);
 	xa_for_each(&vnet->links, i, link)
 		vshm_show_link(seq, link);
 	rcu_read_unlock();
+	return 0;
+}
+
+/* Totals in the form of /proc/net/sockstat; memory in pages. */
+static int vshm_sockstat_show(struct seq_file *seq, void *v)
+{
+	struct vshm_net *vnet = vshm_net(seq_file_single_net(seq));
+	long bytes = atomic_long_read(&vnet->loopback->ring_bytes);
+	long rings = atomic_long_read(&vnet->loopback->nr_rings);
+	struct vshm_link *link;
+	unsigned long i;
+
+	rcu_read_lock();
+	xa_for_each(&vnet->links, i, link) {
+		bytes += atomic_long_read(&link->ring_bytes);
+		rings += atomic_long_read(&link->nr_rings);
+	}
+	rcu_read_unlock();
+	seq_printf(seq, "VSHM: inuse %d listening %d connected %d pending %d rings %ld mem %ld\n",
+		   atomic_read(&vnet->nr),
+		   atomic_read(&vnet->states[VSHM_LISTENING]),
+		   atomic_read(&vnet->states[VSHM_CONNECTED]),
+		   atomic_read(&vnet->nr_pending), rings, bytes >> PAGE_SHIFT);
 	return 0;
 }
 
@@ -156,11 +192,18 @@ int vshm_procfs_init(struct net *net)
 			     sizeof(struct seq_net_private)))
 		return -ENOMEM;
 	if (!proc_create_net_single("vshm_links", 0444, net->proc_net,
-				    vshm_links_show, NULL)) {
-		remove_proc_entry("vshm", net->proc_net);
-		return -ENOMEM;
-	}
+				    vshm_links_show, NULL))
+		goto err_vshm;
+	if (!proc_create_net_single("vshm_sockstat", 0444, net->proc_net,
+				    vshm_sockstat_show, NULL))
+		goto err_links;
 	return 0;
+
+err_links:
+	remove_proc_entry("vshm_links", net->proc_net);
+err_vshm:
+	remove_proc_entry("vshm", net->proc_net);
+	return -ENOMEM;
 }
 
 /**
@@ -169,6 +212,7 @@ int vshm_procfs_init(struct net *net)
  */
 void vshm_procfs_exit(struct net *net)
 {
+	remove_proc_entry("vshm_sockstat", net->proc_net);
 	remove_proc_entry("vshm_links", net->proc_net);
 	remove_proc_entry("vshm", net->proc_net);
 }

@@ -623,7 +623,7 @@ static void vshm_region_destroy(struct vshm_region_link *rl)
 	vshm_heap_destroy(rl->heap);
 	bitmap_free(rl->owed);
 	kvfree(rl->refusals);
-	xa_destroy(&rl->link.slots);
+	vshm_link_destroy(&rl->link);
 	kfree(rl);
 }
 
@@ -635,8 +635,10 @@ vshm_region_create(const struct vshm_region_config *config)
 
 	if (!rl)
 		return ERR_PTR(-ENOMEM);
-	vshm_link_init(&rl->link, &vshm_region_ops, vshm_net(config->net),
-		       config->cid, 0);
+	err = vshm_link_init(&rl->link, &vshm_region_ops,
+			     vshm_net(config->net), config->cid, 0);
+	if (err)
+		goto err;
 	rl->config = *config;
 	if (config->max_connections)
 		rl->link.max_slots = min_t(u32, config->max_connections,

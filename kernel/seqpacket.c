@@ -93,6 +93,7 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 	if (likely(n == len)) {
 		if (vshm_sender_publish(s, bytes))
 			vshm_conn_notify(conn, VSHM_NEWS_DATA);
+		vshm_count_tx(conn, len);
 		return 1;
 	}
 
@@ -169,9 +170,12 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 		mutex_lock(&vsk->rx_lock);
 		return err;
 	}
-	if (!(rv->flags & MSG_PEEK) &&
-	    vshm_receiver_consume(&conn->rx, VSHM_PACKET_BYTES(packet->len)))
-		vshm_conn_notify(conn, VSHM_NEWS_SPACE);
+	if (!(rv->flags & MSG_PEEK)) {
+		if (vshm_receiver_consume(&conn->rx,
+					  VSHM_PACKET_BYTES(packet->len)))
+			vshm_conn_notify(conn, VSHM_NEWS_SPACE);
+		vshm_count_rx(conn, packet->len);
+	}
 	if (want < packet->len)
 		msg->msg_flags |= MSG_TRUNC;
 	if (packet->flags & VSHM_PACKET_EOR)

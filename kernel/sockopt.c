@@ -16,7 +16,11 @@ static void vshm_buffer_set(struct vshm_sock *vsk, u64 size)
 
 static int vshm_buffer_option(struct vshm_sock *vsk, int optname, u64 size)
 {
-	size = clamp_t(u64, size, VSHM_BUFFER_MIN, VSHM_BUFFER_MAX);
+	const struct vshm_limits *limits =
+		&vshm_net(sock_net(&vsk->sk))->limits;
+
+	size = clamp_t(u64, size, READ_ONCE(limits->buffer_min),
+		       READ_ONCE(limits->buffer_max));
 	switch (optname) {
 	case SO_VSHM_BUFFER_SIZE:
 		vsk->sk.sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
@@ -53,7 +57,7 @@ static int vshm_timeout_option(struct vshm_sock *vsk, sockptr_t optval,
 	timeout = tv.tv_sec * HZ +
 		  DIV_ROUND_UP((unsigned long)tv.tv_usec, USEC_PER_SEC / HZ);
 	WRITE_ONCE(vsk->connect_timeout,
-		   timeout ? timeout : VSHM_CONNECT_TIMEOUT);
+		   timeout ?: vshm_connect_timeout_default(&vsk->sk));
 	return 0;
 }
 

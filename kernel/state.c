@@ -69,11 +69,14 @@ bool vshm_state_legal(enum vshm_state from, enum vshm_state to)
  */
 void vshm_set_state(struct vshm_sock *vsk, enum vshm_state to)
 {
+	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
 	enum vshm_state from = vsk->state;
 
 	if (WARN_ONCE(!vshm_state_legal(from, to), "vshm: illegal move %s -> %s",
 		      vshm_state_names[from], vshm_state_names[to]))
 		return;
+	atomic_dec(&vnet->states[from]);
+	atomic_inc(&vnet->states[to]);
 	WRITE_ONCE(vsk->state, to);
 	WRITE_ONCE(vsk->sk.sk_state, vshm_sk_states[to]);
 	WRITE_ONCE(vsk->since, jiffies);

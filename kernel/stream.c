@@ -52,6 +52,7 @@ static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg, long *timeo)
 	done = vshm_copy_in(&conn->tx, conn->tx.head, &msg->msg_iter, n);
 	if (likely(done) && vshm_sender_publish(&conn->tx, done))
 		vshm_conn_notify(conn, VSHM_NEWS_DATA);
+	vshm_count_tx(conn, done);
 	if (likely(done == n))
 		return done;
 
@@ -153,8 +154,11 @@ static ssize_t vshm_recv_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 		at += rv->done;
 	n = min_t(u64, min_t(u64, avail, rv->len - rv->done), VSHM_PIECE);
 	done = vshm_copy_out(r, at, &rv->msg->msg_iter, n);
-	if (!rv->peek && done && vshm_receiver_consume(r, done))
-		vshm_conn_notify(conn, VSHM_NEWS_SPACE);
+	if (!rv->peek && done) {
+		if (vshm_receiver_consume(r, done))
+			vshm_conn_notify(conn, VSHM_NEWS_SPACE);
+		vshm_count_rx(conn, done);
+	}
 	if (likely(done == n))
 		return done;
 

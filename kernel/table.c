@@ -89,21 +89,28 @@ struct vshm_net *vshm_net(const struct net *net)
  * @vsk: socket that nobody else knows of; the caller holds the entry
  *
  * Context: process context, may sleep.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOBUFS when the namespace has all it may have, or -ENOMEM.
  */
 int vshm_table_add(struct vshm_sock *vsk)
 {
 	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
-	int err;
+	int err = -ENOBUFS;
 
+	if (atomic_inc_return(&vnet->nr) > READ_ONCE(vnet->limits.max_sockets))
+		goto err_nr;
 	refcount_set(&vsk->entry, 1);
 	vsk->local.id = atomic64_inc_return(&vshm_last_id);
 	err = xa_insert(&vnet->sockets, vsk->local.id, vsk, GFP_KERNEL);
 	if (err)
-		return err;
-	atomic_inc(&vnet->nr);
+		goto err_nr;
+	atomic_inc(&vnet->states[vsk->state]);
+	sock_prot_inuse_add(sock_net(&vsk->sk), vsk->sk.sk_prot, 1);
 	vshm_event_sock(vsk, VSHM_EVENT_NEW, VSHM_UNCONNECTED);
 	return 0;
+
+err_nr:
+	atomic_dec(&vnet->nr);
+	return err;
 }
 
 /**
@@ -129,6 +136,8 @@ void vshm_table_put(struct vshm_sock *vsk)
 	if (refcount_dec_and_test(&vsk->entry)) {
 		xa_erase(&vnet->sockets, vsk->local.id);
 		atomic_dec(&vnet->nr);
+		atomic_dec(&vnet->states[vsk->state]);
+		sock_prot_inuse_add(sock_net(&vsk->sk), vsk->sk.sk_prot, -1);
 		vshm_event_sock(vsk, VSHM_EVENT_GONE, VSHM_TERMINATED);
 	}
 	sock_put(&vsk->sk);
@@ -164,6 +173,58 @@ struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id)
 struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id)
 {
 	return xa_find(&vnet->sockets, id, ULONG_MAX, XA_PRESENT);
+}
+
+/**
+ * vshm_table_active() - how many sockets are sending or receiving?
+ * @vnet: table
+ * @activity: mask of &enum vshm_activity, any of which counts
+ *
+ * Looks at each socket; nothing is counted on the data path.
+ * Context: process context, may sleep.
+ * Return: the number.
+ */
+int vshm_table_active(struct vshm_net *vnet, u32 activity)
+{
+	struct vshm_sock *vsk;
+	unsigned long id = 0;
+	int n = 0;
+
+	rcu_read_lock();
+	for (; (vsk = vshm_table_next(vnet, &id)); id++) {
+		n += !!(vshm_activity(vsk) & activity);
+		if (id % 1024)
+			continue;
+		rcu_read_unlock();
+		cond_resched();
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+/**
+ * vshm_pending_get() - count a connection that will wait to be accepted
+ * @vnet: table
+ *
+ * Return: false when there are as many as may be.
+ */
+bool vshm_pending_get(struct vshm_net *vnet)
+{
+	if (atomic_inc_return(&vnet->nr_pending) <=
+	    READ_ONCE(vnet->limits.max_pending))
+		return true;
+	atomic_dec(&vnet->nr_pending);
+	return false;
+}
+
+/**
+ * vshm_pending_put() - it waits no more
+ * @vnet: table
+ */
+void vshm_pending_put(struct vshm_net *vnet)
+{
+	atomic_dec(&vnet->nr_pending);
 }
 
 static bool vshm_port_taken(struct vshm_net *vnet, u32 cid, u32 port)
@@ -335,10 +396,16 @@ static int __net_init vshm_net_init(struct net *net)
 	err = rhashtable_init(&vnet->connections, &vshm_conn_params);
 	if (err)
 		goto err_ports;
-	vnet->loopback = vshm_loopback_create(vnet);
-	if (!vnet->loopback) {
-		err = -ENOMEM;
+	err = vshm_sysctl_init(vnet);
+	if (err)
 		goto err_connections;
+	err = vshm_sysfs_add_table(vnet);
+	if (err)
+		goto err_sysctl;
+	vnet->loopback = vshm_loopback_create(vnet);
+	if (IS_ERR(vnet->loopback)) {
+		err = PTR_ERR(vnet->loopback);
+		goto err_sysfs;
 	}
 	err = vshm_procfs_init(net);
 	if (err)
@@ -347,6 +414,10 @@ static int __net_init vshm_net_init(struct net *net)
 
 err_loopback:
 	vshm_loopback_destroy(vnet->loopback);
+err_sysfs:
+	vshm_sysfs_remove_table(vnet);
+err_sysctl:
+	vshm_sysctl_exit(vnet);
 err_connections:
 	rhashtable_destroy(&vnet->connections);
 err_ports:
@@ -361,6 +432,8 @@ static void __net_exit vshm_net_exit(struct net *net)
 	vshm_procfs_exit(net);
 	vshm_loopback_destroy(vnet->loopback);
 	vshm_forward_flush();
+	vshm_sysfs_remove_table(vnet);
+	vshm_sysctl_exit(vnet);
 	/* sockets hold the namespace until they have left the table */
 	WARN_ON_ONCE(!xa_empty(&vnet->sockets));
 	xa_destroy(&vnet->sockets);

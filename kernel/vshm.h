@@ -10,7 +10,9 @@
  *   link.c policy.c forward.c       a link, its slots; joining two links
  *   loopback.c | region.c heap.c   the two kinds of memory below
  *              | ivshmem.c host.c  what a region is attached by
- *   procfs.c diag.c event.c trace.h  what one sees of it
+ *   procfs.c sysfs.c diag.c         what one sees of it
+ *   event.c trace.h                 what one hears of it
+ *   sysctl.c                        limits and defaults
  *
  * Locks, outermost first:
  *
@@ -58,7 +60,9 @@
 #define VSHM_BUFFER_DEFAULT	(256 * 1024)
 #define VSHM_BUFFER_MIN		(1 << VSHM_RING_ORDER_MIN)
 #define VSHM_BUFFER_MAX		(1 << VSHM_RING_ORDER_MAX)
-#define VSHM_CONNECT_TIMEOUT	(2 * HZ)
+#define VSHM_CONNECT_TIMEOUT_MS	2000
+#define VSHM_SOCKETS_DEFAULT	(1 << 20)
+#define VSHM_PENDING_DEFAULT	(1 << 16)
 
 extern int vshm_family;
 extern struct proto vshm_proto;
@@ -176,6 +180,26 @@ static inline struct vshm_sock *vshm_sk(const struct sock *sk)
 }
 
 /**
+ * struct vshm_limits - limits and defaults of a namespace, see sysctl.c
+ * @buffer_min: bytes; least that a socket option sets a queue to
+ * @buffer_default: bytes of each queue of a new socket
+ * @buffer_max: bytes; most that a socket option sets, and largest ring
+ * @connect_timeout_ms: of a new socket
+ * @max_sockets: entries of the table
+ * @max_pending: connections that wait to be accepted, in all queues
+ *
+ * Written by any context that writes to a sysctl, and so read by READ_ONCE().
+ */
+struct vshm_limits {
+	unsigned int	buffer_min;
+	unsigned int	buffer_default;
+	unsigned int	buffer_max;
+	unsigned int	connect_timeout_ms;
+	unsigned int	max_sockets;
+	unsigned int	max_pending;
+};
+
+/**
  * struct vshm_net - the socket table of a network namespace
  * @net: the namespace
  * @sockets: every socket, by ID
@@ -187,6 +211,12 @@ static inline struct vshm_sock *vshm_sk(const struct sock *sk)
  * @policy: who may connect to whom through this host, see policy.c
  * @loopback: link of the namespace with itself
  * @nr: number of sockets in @sockets
+ * @states: how many of them have each status
+ * @nr_pending: connections that wait to be accepted
+ * @limits: what is allowed
+ * @sysctl_header: files of @limits
+ * @sysctl_table: what describes them
+ * @vdev: device that shows the counters
  */
 struct vshm_net {
 	struct net		*net;
@@ -199,10 +229,26 @@ struct vshm_net {
 	struct xarray		policy;
 	struct vshm_link	*loopback;
 	atomic_t		nr;
+	atomic_t		states[VSHM_NR_STATES];
+	atomic_t		nr_pending;
+	struct vshm_limits	limits;
+	struct ctl_table_header	*sysctl_header;
+	struct ctl_table	*sysctl_table;
+	struct vshm_device	*vdev;
 };
 
 /**
- * struct vshm_link_info - how a link through a region does
+ * struct vshm_link_stats - counters of a link, of one CPU
+ * @tx_bytes: sent by sockets of this end
+ * @rx_bytes: received by them
+ */
+struct vshm_link_stats {
+	u64 tx_bytes;
+	u64 rx_bytes;
+};
+
+/**
+ * struct vshm_link_info - how a link does; what loopback does not have is 0
  * @size: bytes in the region
  * @heap_size: bytes that the own half has for rings
  * @heap_used: bytes of them in use
@@ -211,6 +257,8 @@ struct vshm_net {
  * @rung: doorbells sent
  * @heard: doorbells received
  * @quiet: notifications that needed no doorbell
+ * @tx_bytes: sent by sockets of this end
+ * @rx_bytes: received by them
  */
 struct vshm_link_info {
 	u64 size;
@@ -221,6 +269,8 @@ struct vshm_link_info {
 	u64 rung;
 	u64 heard;
 	u64 quiet;
+	u64 tx_bytes;
+	u64 rx_bytes;
 };
 
 /**
@@ -271,6 +321,10 @@ struct vshm_link_ops {
  * @log: bounds what the peer can make the log say
  * @resets: times that all connections were reset
  * @violations: times that the peer broke the protocol
+ * @stats: counters of the data path
+ * @nr_rings: rings of this end
+ * @ring_bytes: memory that they take
+ * @vdev: device that shows the link
  */
 struct vshm_link {
 	const struct vshm_link_ops	*ops;
@@ -287,6 +341,10 @@ struct vshm_link {
 	struct ratelimit_state		log;
 	atomic_long_t			resets;
 	atomic_long_t			violations;
+	struct vshm_link_stats __percpu	*stats;
+	atomic_long_t			nr_rings;
+	atomic_long_t			ring_bytes;
+	struct vshm_device		*vdev;
 };
 
 /**
@@ -365,6 +423,17 @@ struct vshm_conn {
 	struct rcu_head		rcu;
 };
 
+/* Count what a connection moved. */
+static inline void vshm_count_tx(const struct vshm_conn *conn, u64 n)
+{
+	this_cpu_add(conn->link->stats->tx_bytes, n);
+}
+
+static inline void vshm_count_rx(const struct vshm_conn *conn, u64 n)
+{
+	this_cpu_add(conn->link->stats->rx_bytes, n);
+}
+
 /**
  * struct vshm_conn_info - the connection of a socket, for display
  * @kind: kind of link, NULL when there is no connection
@@ -409,6 +478,9 @@ struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
 					u32 port);
 struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id);
 struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id);
+int vshm_table_active(struct vshm_net *vnet, u32 activity);
+bool vshm_pending_get(struct vshm_net *vnet);
+void vshm_pending_put(struct vshm_net *vnet);
 
 /* af_vshm.c */
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
@@ -427,6 +499,7 @@ int vshm_sock_half_close(struct vshm_sock *vsk, int mask);
 int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 		 int flags);
 void vshm_connect_timeout(struct work_struct *work);
+long vshm_connect_timeout_default(const struct sock *sk);
 void vshm_connect_failed(struct vshm_sock *vsk, int err);
 int vshm_socketpair(struct socket *a, struct socket *b);
 int vshm_listen(struct socket *sock, int backlog);
@@ -504,8 +577,13 @@ int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
 void vshm_conn_grow(struct vshm_conn *conn);
 
 /* link.c */
-void vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
-		    struct vshm_net *vnet, u32 local_cid, u32 peer_cid);
+int vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
+		   struct vshm_net *vnet, u32 local_cid, u32 peer_cid);
+void vshm_link_destroy(struct vshm_link *link);
+int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_ring_mem *mem);
+void vshm_link_ring_free(struct vshm_link *link,
+			 const struct vshm_ring_mem *mem);
+void vshm_link_info(struct vshm_link *link, struct vshm_link_info *info);
 int vshm_link_publish(struct vshm_link *link);
 void vshm_link_unpublish(struct vshm_link *link);
 struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid);
@@ -534,6 +612,18 @@ void vshm_loopback_destroy(struct vshm_link *link);
 /* procfs.c */
 int vshm_procfs_init(struct net *net);
 void vshm_procfs_exit(struct net *net);
+
+/* sysfs.c */
+int vshm_sysfs_init(void);
+void vshm_sysfs_exit(void);
+int vshm_sysfs_add_link(struct vshm_link *link);
+void vshm_sysfs_remove_link(struct vshm_link *link);
+int vshm_sysfs_add_table(struct vshm_net *vnet);
+void vshm_sysfs_remove_table(struct vshm_net *vnet);
+
+/* sysctl.c */
+int vshm_sysctl_init(struct vshm_net *vnet);
+void vshm_sysctl_exit(struct vshm_net *vnet);
 
 /* diag.c */
 int vshm_diag_init(void);
