@@ -397,6 +397,9 @@ static void vshm_record_shutdown(struct vshm_conn *conn,
 static int vshm_record_reason(const struct vshm_record *rec)
 {
 	switch (rec->reason) {
+	case ENOMEM:
+		/* it is not this end's memory that was short */
+		return ENOBUFS;
 	case 0:
 	case ECONNREFUSED:
 	case ENOBUFS:

@@ -260,6 +260,12 @@ static int vshm_port_choose(struct vshm_net *vnet, u32 cid, u32 *port)
 	return -EADDRNOTAVAIL;
 }
 
+/* A hash that cannot be made larger, or not yet, says -E2BIG or -EBUSY. */
+static int vshm_hash_error(int err)
+{
+	return err == -E2BIG || err == -EBUSY ? -ENOMEM : err;
+}
+
 /**
  * vshm_table_bind() - give a socket its local address
  * @vsk: socket without one
@@ -285,8 +291,9 @@ int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
 		vsk->bound_cid = cid;
 		vsk->local.cid = cid;
 		vsk->local.port = port;
-		err = rhltable_insert(&vnet->ports, &vsk->port_node,
-				      vshm_port_params);
+		err = vshm_hash_error(rhltable_insert(&vnet->ports,
+						      &vsk->port_node,
+						      vshm_port_params));
 		vsk->bound = !err;
 		if (err)
 			vsk->local.port = VSHM_PORT_ANY;
@@ -358,7 +365,7 @@ int vshm_table_connect(struct vshm_sock *vsk)
 	err = rhashtable_lookup_insert_key(&vnet->connections, &key,
 					   &vsk->conn_node, vshm_conn_params);
 	vsk->keyed = !err;
-	return err == -EEXIST ? -EADDRINUSE : err;
+	return err == -EEXIST ? -EADDRINUSE : vshm_hash_error(err);
 }
 
 /**

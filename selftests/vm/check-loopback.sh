@@ -8,7 +8,10 @@ PROGRAM_TIMEOUT=240
 
 loopback_vm()
 {
-	VM_APPEND="slab_nomerge ${VSHM_STEPS:+VSHM_STEPS=$VSHM_STEPS}" \
+	# of a debug kernel: faults.c makes allocations from these caches fail
+	VM_APPEND="slab_nomerge ${VM_DEBUG:+slub_debug=A,vshm_conn,VSHM}
+		${VSHM_STEPS:+VSHM_STEPS=$VSHM_STEPS}
+		${VSHM_SEED:+VSHM_SEED=$VSHM_SEED}" \
 		vm_boot A "$RUN/tests.cpio"
 	vm_ready A
 	vm A load
