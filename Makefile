@@ -39,9 +39,9 @@ demo:
 	@$(VM)/demo.sh
 
 check:
-	@$(VM)/check.sh lint host loopback two-vm $(if $(BIG),big)
+	@$(VM)/check.sh lint host loopback two-vm programs $(if $(BIG),big)
 
-check-host check-loopback check-two-vm check-big check-nested:
+check-host check-loopback check-two-vm check-programs check-big check-nested:
 	@$(VM)/check.sh $(@:check-%=%)
 
 lint:
@@ -71,6 +71,7 @@ help:
 	@echo 'make check-host		tests of vshmd, without a VM'
 	@echo 'make check-loopback	tests inside one VM'
 	@echo 'make check-two-vm	tests between two VMs'
+	@echo 'make check-programs	programs of the distribution, with vshm as AF_VSOCK'
 	@echo 'make check-big		1 GiB each way between two VMs'
 	@echo 'make check-lifecycle	ends of a link that go and come back, ROUNDS=20 times'
 	@echo 'make check-nested	tests between a host and its guests, in a VM; builds a'
@@ -84,6 +85,6 @@ help:
 	@echo 'how VMs run it, V=1 shows builds.'
 
 .PHONY: all modules modules_install headers userspace install clean demo help \
-	check check-host check-loopback check-two-vm check-big check-nested \
-	check-lifecycle check-debug lint \
+	check check-host check-loopback check-two-vm check-programs \
+	check-big check-nested check-lifecycle check-debug lint \
 	bench

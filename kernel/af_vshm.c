@@ -63,6 +63,7 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	/* a program that wants more than it gets says so first */
 	vsk->buffer_max = min_t(u64, READ_ONCE(limits->buffer_max),
 				max(sk->sk_rcvbuf, VSHM_BUFFER_DEFAULT));
+	mutex_init(&vsk->lock);
 	mutex_init(&vsk->tx_lock);
 	mutex_init(&vsk->rx_lock);
 
@@ -89,8 +90,12 @@ int vshm_parse_address(void *addr, int len, struct sockaddr_vshm **out)
 		return -EINVAL;
 	if (svs->svs_family != vshm_family)
 		return -EAFNOSUPPORT;
-	if (svs->svs_reserved1 || svs->svs_flags ||
-	    memchr_inv(svs->svs_zero, 0, sizeof(svs->svs_zero)))
+	if (svs->svs_flags & ~VSHM_FLAG_TO_HOST)
+		return -EINVAL;
+	/* AF_VSOCK looks at neither, and programs may not have cleared them */
+	if (!vshm_is_vsock() &&
+	    (svs->svs_reserved1 ||
+	     memchr_inv(svs->svs_zero, 0, sizeof(svs->svs_zero))))
 		return -EINVAL;
 	*out = svs;
 	return 0;
@@ -163,7 +168,7 @@ u32 vshm_activity(const struct vshm_sock *vsk)
  * vshm_sock_conn_get() - the connection of a socket
  * @vsk: socket
  *
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  * Return: the connection with a reference, or NULL.
  */
 struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk)
@@ -171,7 +176,7 @@ struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk)
 	struct vshm_conn *conn;
 
 	conn = rcu_dereference_protected(vsk->conn,
-					 lockdep_sock_is_held(&vsk->sk));
+					 vshm_is_locked(&vsk->sk));
 	if (conn)
 		refcount_inc(&conn->refs);
 	return conn;
@@ -217,7 +222,7 @@ void vshm_sock_close(struct vshm_sock *vsk)
 	LIST_HEAD(queue);
 	int reason = 0;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	conn = vshm_sock_conn_get(vsk);
 	switch (vsk->state) {
 	case VSHM_LISTENING:
@@ -243,7 +248,7 @@ void vshm_sock_close(struct vshm_sock *vsk)
 		sk->sk_socket->sk = NULL;
 		sock_orphan(sk);
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 
 	if (conn) {
 		vshm_conn_reset(conn, reason);
@@ -271,7 +276,7 @@ int vshm_sock_destroy(struct sock *sk, int err)
 	LIST_HEAD(queue);
 	int ret = 0;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	conn = vshm_sock_conn_get(vsk);
 	if (vsk->state == VSHM_LISTENING) {
 		list_splice_init(&vsk->accept_queue, &queue);
@@ -289,7 +294,7 @@ int vshm_sock_destroy(struct sock *sk, int err)
 	} else {
 		ret = -EOPNOTSUPP;
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 
 	if (conn) {
 		vshm_conn_reset(conn, err);
@@ -310,7 +315,7 @@ static int vshm_release(struct socket *sock)
  * vshm_autobind() - give a socket a local address if it has none
  * @vsk: socket
  *
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  * Return: 0, -EADDRNOTAVAIL or -ENOMEM.
  */
 int vshm_autobind(struct vshm_sock *vsk)
@@ -344,14 +349,14 @@ static int vshm_bind(struct socket *sock, struct sockaddr_unsized *addr,
 	    !ns_capable(net->user_ns, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (vsk->state != VSHM_UNCONNECTED)
 		err = -EINVAL;
 	else
 		err = vshm_table_bind(vsk, svs->svs_cid, svs->svs_port);
 	if (!err)
 		vshm_set_state(vsk, VSHM_BOUND);
-	release_sock(sk);
+	vshm_unlock(sk);
 	return err;
 }
 
@@ -363,7 +368,7 @@ static int vshm_getname(struct socket *sock, struct sockaddr *addr, int peer)
 	const struct vshm_endpoint *end;
 	int len = sizeof(*svs);
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	end = peer ? &vsk->remote : &vsk->local;
 	if (peer && sock->state != SS_CONNECTED) {
 		len = -ENOTCONN;
@@ -372,8 +377,10 @@ static int vshm_getname(struct socket *sock, struct sockaddr *addr, int peer)
 		svs->svs_family = vshm_family;
 		svs->svs_cid = end->cid;
 		svs->svs_port = end->port;
+		if (peer && vsk->to_host)
+			svs->svs_flags = VSHM_FLAG_TO_HOST;
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 	return len;
 }
 
@@ -391,7 +398,7 @@ int vshm_sock_half_close(struct vshm_sock *vsk, int mask)
 	struct sock *sk = &vsk->sk;
 	int err = 0;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	switch (vsk->state) {
 	case VSHM_CONNECTED:
 	case VSHM_SHUTDOWN:
@@ -407,7 +414,7 @@ int vshm_sock_half_close(struct vshm_sock *vsk, int mask)
 	default:
 		err = -ENOTCONN;
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 
 	if (conn) {
 		vshm_conn_post(conn, VSHM_OP_SHUTDOWN);

@@ -145,7 +145,7 @@ void vshm_conn_adopt(struct vshm_conn *conn, u32 slot, u32 gen)
  * @vsk: socket without one
  * @conn: connection; the socket takes the caller's reference
  *
- * Context: lock_sock() held, or nobody else knows of the socket.
+ * Context: vshm_lock() held, or nobody else knows of the socket.
  */
 void vshm_conn_attach(struct vshm_sock *vsk, struct vshm_conn *conn)
 {
@@ -173,14 +173,14 @@ static void vshm_conn_stop_sending(struct vshm_sock *vsk,
  *
  * No ring is touched on behalf of the socket once this returns, and what lay in
  * the receive queue is lost. The socket's reference is dropped.
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  */
 void vshm_conn_detach(struct vshm_sock *vsk)
 {
 	struct vshm_conn *conn;
 
 	conn = rcu_dereference_protected(vsk->conn,
-					 lockdep_sock_is_held(&vsk->sk));
+					 vshm_is_locked(&vsk->sk));
 	if (!conn)
 		return;
 	vshm_conn_stop_sending(vsk, conn);
@@ -204,7 +204,7 @@ void vshm_conn_detach(struct vshm_sock *vsk)
  *
  * The record goes out now or when the control ring has room, in the order of
  * &enum vshm_op.
- * Context: process context; no lock_sock(), tx_lock or rx_lock is held.
+ * Context: process context; no vshm_lock(), tx_lock or rx_lock is held.
  */
 void vshm_conn_post(struct vshm_conn *conn, enum vshm_op op)
 {
@@ -403,7 +403,7 @@ out:
  * @vsk: connected socket
  * @mask: RCV_SHUTDOWN, SEND_SHUTDOWN or both, as this end sees them
  *
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  */
 void vshm_sock_shutdown(struct vshm_sock *vsk, int mask)
 {
@@ -425,7 +425,7 @@ void vshm_sock_shutdown(struct vshm_sock *vsk, int mask)
  * @reason: 0, or the errno for the socket
  *
  * What lies in the receive queue can still be read.
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  */
 void vshm_sock_reset(struct vshm_sock *vsk, int reason)
 {
@@ -436,7 +436,7 @@ void vshm_sock_reset(struct vshm_sock *vsk, int reason)
 		vshm_connect_failed(vsk, reason ? reason : ECONNRESET);
 		return;
 	}
-	conn = rcu_dereference_protected(vsk->conn, lockdep_sock_is_held(sk));
+	conn = rcu_dereference_protected(vsk->conn, vshm_is_locked(sk));
 	if (reason && vsk->state != VSHM_DISCONNECTED)
 		WRITE_ONCE(sk->sk_err, reason);
 	/* whoever watches is told, even if both directions were closed */
@@ -462,12 +462,12 @@ void vshm_sock_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
 	struct sock *sk = &vsk->sk;
 
 	vshm_link_violation(conn->link, what);
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn) {
 		vshm_sock_reset(vsk, EPROTO);
 		vshm_conn_detach(vsk);
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 	vshm_conn_reset(conn, EPROTO);
 }
 

@@ -4,7 +4,7 @@
  *
  * Connecting sends a request with no lock held and waits for the socket to
  * leave the state connecting. Whoever ends an attempt, the peer's answer, the
- * timer, a signal or a close, does it under lock_sock() with the state checked,
+ * timer, a signal or a close, does it under vshm_lock() with the state checked,
  * so that there is one who does.
  */
 #include <linux/log2.h>
@@ -18,7 +18,7 @@
  * @err: errno that the program gets
  *
  * A caller who gives up, rather than being refused, resets the connection.
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  */
 void vshm_connect_failed(struct vshm_sock *vsk, int err)
 {
@@ -32,7 +32,7 @@ void vshm_connect_failed(struct vshm_sock *vsk, int err)
 		.port = VSHM_PORT_ANY,
 	};
 	vshm_set_state(vsk, VSHM_BOUND);
-	WRITE_ONCE(sk->sk_err, err);
+	WRITE_ONCE(sk->sk_err, vshm_vsock_errno(err));
 	if (sk->sk_socket)
 		sk->sk_socket->state = SS_UNCONNECTED;
 	vshm_wake_all(sk);
@@ -44,13 +44,13 @@ static void vshm_connect_abort(struct vshm_sock *vsk, int err, bool timed)
 	struct sock *sk = &vsk->sk;
 	struct vshm_conn *conn = NULL;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (vsk->state == VSHM_CONNECTING &&
 	    !(timed && time_before(jiffies, vsk->connect_deadline))) {
 		conn = vshm_sock_conn_get(vsk);
 		vshm_connect_failed(vsk, err);
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 	if (conn) {
 		vshm_conn_reset(conn, 0);
 		vshm_conn_put(conn);
@@ -107,7 +107,8 @@ static struct vshm_conn *vshm_connect_start(struct vshm_sock *vsk,
 	struct vshm_link *link;
 	int err;
 
-	link = vshm_link_find(vnet, to->svs_cid);
+	vsk->to_host = to->svs_flags & VSHM_FLAG_TO_HOST;
+	link = vshm_link_find(vnet, to->svs_cid, vsk->to_host);
 	if (!link)
 		return ERR_PTR(-EHOSTUNREACH);
 	err = vshm_connect_source(vsk, link, to->svs_cid);
@@ -143,7 +144,7 @@ err_link:
 	return ERR_PTR(err);
 }
 
-/* Wait for the answer; lock_sock() is held but while waiting. */
+/* Wait for the answer; vshm_lock() is held but while waiting. */
 static int vshm_connect_wait(struct sock *sk, long timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
@@ -156,12 +157,12 @@ static int vshm_connect_wait(struct sock *sk, long timeo)
 			err = sock_intr_errno(timeo);
 		else if (!timeo)
 			err = -ETIMEDOUT;
-		release_sock(sk);
+		vshm_unlock(sk);
 		if (err)
 			vshm_connect_abort(vsk, -err, false);
 		else
 			timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
-		lock_sock(sk);
+		vshm_lock(sk);
 		if (err && sk->sk_socket->state != SS_CONNECTED) {
 			sk->sk_err = 0;
 			break;
@@ -200,7 +201,7 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 	if (err)
 		return err;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	switch (sock->state) {
 	case SS_CONNECTED:
 		err = -EISCONN;
@@ -227,14 +228,14 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 		sock_put(sk);
 	conn = vshm_connect_start(vsk, svs, flags & O_NONBLOCK);
 	if (IS_ERR(conn)) {
-		err = PTR_ERR(conn);
+		err = -vshm_vsock_errno(-PTR_ERR(conn));
 		goto out;
 	}
 	sock->state = SS_CONNECTING;
-	release_sock(sk);
+	vshm_unlock(sk);
 	vshm_conn_post(conn, VSHM_OP_REQUEST);
 	vshm_conn_put(conn);
-	lock_sock(sk);
+	vshm_lock(sk);
 
 	if ((flags & O_NONBLOCK) && vsk->state == VSHM_CONNECTING) {
 		sock_hold(sk);
@@ -247,7 +248,7 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 wait:
 	err = vshm_connect_wait(sk, vsk->connect_timeout);
 out:
-	release_sock(sk);
+	vshm_unlock(sk);
 	return err;
 }
 
@@ -292,10 +293,10 @@ int vshm_socketpair(struct socket *a, struct socket *b)
 	for (i = 0; i < 2; i++)
 		vshm_socketpair_end(vsk[i], conn[i], vsk[!i], conn[!i]);
 	for (i = 0; i < 2; i++) {
-		lock_sock(&vsk[i]->sk);
+		vshm_lock(&vsk[i]->sk);
 		vshm_conn_attach(vsk[i], conn[i]);
 		vshm_set_state(vsk[i], VSHM_CONNECTED);
-		release_sock(&vsk[i]->sk);
+		vshm_unlock(&vsk[i]->sk);
 	}
 	a->state = SS_CONNECTED;
 	b->state = SS_CONNECTED;
@@ -315,14 +316,14 @@ int vshm_listen(struct socket *sock, int backlog)
 	struct vshm_sock *vsk = vshm_sk(sk);
 	int err = 0;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (vsk->state == VSHM_BOUND)
 		vshm_set_state(vsk, VSHM_LISTENING);
 	else if (vsk->state != VSHM_LISTENING)
 		err = -EINVAL;
 	if (!err)
 		WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
-	release_sock(sk);
+	vshm_unlock(sk);
 	return err;
 }
 
@@ -356,7 +357,7 @@ int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags)
 	int err = 0;
 	long timeo;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	timeo = sock_rcvtimeo(sk, flags & O_NONBLOCK);
 	for (;;) {
 		if (vsk->state != VSHM_LISTENING)
@@ -372,19 +373,19 @@ int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags)
 		if (err)
 			break;
 		add_wait_queue_exclusive(sk_sleep(sk), &wait);
-		release_sock(sk);
+		vshm_unlock(sk);
 		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
-		lock_sock(sk);
+		vshm_lock(sk);
 		remove_wait_queue(sk_sleep(sk), &wait);
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 	if (err)
 		return err;
 
 	sk = &child->sk;
-	lock_sock(sk);
+	vshm_lock(sk);
 	sock_graft(sk, newsock);
 	newsock->state = SS_CONNECTED;
-	release_sock(sk);
+	vshm_unlock(sk);
 	return 0;
 }

@@ -28,7 +28,7 @@ static u32 vshm_ring_limit(const struct vshm_conn *conn)
  * @conn: connection whose socket has both its addresses
  * @op: VSHM_OP_REQUEST or VSHM_OP_RESPONSE
  *
- * Context: lock_sock() held, or nobody else knows of the socket.
+ * Context: vshm_lock() held, or nobody else knows of the socket.
  */
 void vshm_record_hello(struct vshm_conn *conn, enum vshm_op op)
 {
@@ -191,6 +191,8 @@ int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
 	vsk->local.port = rec->dst_port;
 	vsk->remote.cid = rec->src_cid;
 	vsk->remote.port = rec->src_port;
+	vsk->to_host = !vshm_link_is_loopback(link) &&
+		       rec->src_cid != link->peer_cid;
 	vshm_record_remote(vsk, rec);
 
 	err = vshm_table_connect(vsk);
@@ -250,13 +252,13 @@ static bool vshm_listener_reserve(struct sock *sk)
 {
 	bool ok;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	ok = vshm_sk(sk)->state == VSHM_LISTENING &&
 	     !sk_acceptq_is_full(sk) &&
 	     vshm_pending_get(vshm_net(sock_net(sk)));
 	if (ok)
 		sk_acceptq_added(sk);
-	release_sock(sk);
+	vshm_unlock(sk);
 	return ok;
 }
 
@@ -305,9 +307,9 @@ static void vshm_record_request(struct vshm_link *link,
 	child = vshm_record_child(link, sk, rec, &mem);
 	if (IS_ERR(child)) {
 		err = -PTR_ERR(child);
-		lock_sock(sk);
+		vshm_lock(sk);
 		sk_acceptq_removed(sk);
-		release_sock(sk);
+		vshm_unlock(sk);
 		vshm_pending_put(link->vnet);
 		goto refuse_put;
 	}
@@ -316,12 +318,12 @@ static void vshm_record_request(struct vshm_link *link,
 	vshm_conn_post(rcu_access_pointer(vshm_sk(child)->conn),
 		       VSHM_OP_RESPONSE);
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	queued = listener->state == VSHM_LISTENING;
 	if (queued)
 		list_add_tail(&vshm_sk(child)->accept_node,
 			      &listener->accept_queue);
-	release_sock(sk);
+	vshm_unlock(sk);
 	if (queued) {
 		vshm_wake_readers(sk);
 	} else {
@@ -355,7 +357,7 @@ static void vshm_record_response(struct vshm_link *link, struct vshm_conn *conn,
 		return;
 	}
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn &&
 	    vsk->state == VSHM_CONNECTING) {
 		mutex_lock(&vsk->tx_lock);
@@ -369,7 +371,7 @@ static void vshm_record_response(struct vshm_link *link, struct vshm_conn *conn,
 			sk->sk_socket->state = SS_CONNECTED;
 		vshm_wake_all(sk);
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 	/* given up meanwhile: now the last word can go out */
 	if (test_bit(VSHM_OP_RESET, &conn->posts))
 		link->ops->post(conn);
@@ -386,11 +388,11 @@ static void vshm_record_shutdown(struct vshm_conn *conn,
 		mask |= RCV_SHUTDOWN;
 	if (rec->how & VSHM_HOW_RECEIVE)
 		mask |= SEND_SHUTDOWN;
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn &&
 	    vsk->state != VSHM_CONNECTING)
 		vshm_sock_shutdown(vsk, mask);
-	release_sock(sk);
+	vshm_unlock(sk);
 }
 
 /* Errnos that a peer may hand to a socket. */
@@ -425,10 +427,10 @@ static void vshm_record_reset(struct vshm_conn *conn,
 	    !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
 		vshm_record_adopt(conn, rec);
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn)
 		vshm_sock_reset(vsk, vshm_record_reason(rec));
-	release_sock(sk);
+	vshm_unlock(sk);
 
 	/* the answer; a refusal has none */
 	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))

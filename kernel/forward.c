@@ -146,12 +146,12 @@ static enum vshm_pump vshm_forward_arm(struct vshm_sock *from,
 static bool vshm_forward_conns(struct vshm_sock *from, struct vshm_sock *to,
 			       struct vshm_conn **src, struct vshm_conn **dst)
 {
-	lock_sock(&from->sk);
+	vshm_lock(&from->sk);
 	*src = vshm_sock_conn_get(from);
-	release_sock(&from->sk);
-	lock_sock(&to->sk);
+	vshm_unlock(&from->sk);
+	vshm_lock(&to->sk);
 	*dst = vshm_sock_conn_get(to);
-	release_sock(&to->sk);
+	vshm_unlock(&to->sk);
 	if (*src && *dst)
 		return true;
 	if (*src)
@@ -229,9 +229,9 @@ static void vshm_forward_end(struct vshm_forward *fw, int err)
 	}
 	/* the source still waits: this is its answer */
 	if (!fw->answered) {
-		lock_sock(&fw->in->sk);
+		vshm_lock(&fw->in->sk);
 		conn = vshm_sock_conn_get(fw->in);
-		release_sock(&fw->in->sk);
+		vshm_unlock(&fw->in->sk);
 		if (conn) {
 			vshm_conn_reset(conn, err);
 			vshm_conn_put(conn);
@@ -346,7 +346,7 @@ static int vshm_forward_connect(struct vshm_forward *fw, struct vshm_link *to,
 	struct vshm_conn *conn;
 	int err;
 
-	lock_sock(&out->sk);
+	vshm_lock(&out->sk);
 	out->bound_cid = rec->src_cid;
 	out->local.cid = rec->src_cid;
 	out->local.port = rec->src_port;
@@ -373,12 +373,12 @@ static int vshm_forward_connect(struct vshm_forward *fw, struct vshm_link *to,
 	out->connect_deadline = jiffies + VSHM_FORWARD_TIMEOUT;
 	queue_delayed_work(vshm_forward_wq, &out->connect_work,
 			   VSHM_FORWARD_TIMEOUT);
-	release_sock(&out->sk);
+	vshm_unlock(&out->sk);
 	vshm_conn_post(conn, VSHM_OP_REQUEST);
 	vshm_conn_put(conn);
 	return 0;
 out:
-	release_sock(&out->sk);
+	vshm_unlock(&out->sk);
 	return err;
 }
 

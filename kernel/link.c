@@ -196,21 +196,24 @@ struct vshm_link *vshm_link_find_direct(struct vshm_net *vnet, u32 cid)
  * vshm_link_find() - the link that leads to a CID
  * @vnet: namespace
  * @cid: where to
+ * @to_host: through the host, even if there is a link to that guest
  *
  * A guest reaches through its host whom it has no link to.
  * Return: the link with a reference, loopback for the own CIDs, or NULL.
  */
-struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid)
+struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid, bool to_host)
 {
-	struct vshm_link *link;
+	bool guest = cid >= VSHM_CID_GUEST_MIN && cid <= VSHM_CID_GUEST_MAX;
+	struct vshm_link *link = NULL;
 
 	if (vshm_link_is_local_cid(vnet, cid)) {
 		link = vnet->loopback;
 		refcount_inc(&link->refs);
 		return link;
 	}
-	link = vshm_link_find_direct(vnet, cid);
-	if (!link && cid >= VSHM_CID_GUEST_MIN && cid <= VSHM_CID_GUEST_MAX)
+	if (!guest || !to_host)
+		link = vshm_link_find_direct(vnet, cid);
+	if (!link && guest)
 		link = vshm_link_find_direct(vnet, VSHM_CID_HOST);
 	return link;
 }
@@ -243,14 +246,14 @@ static void vshm_link_kill_conn(struct vshm_conn *conn)
 	struct vshm_sock *vsk = vshm_sk(conn->sk);
 	struct sock *sk = conn->sk;
 
-	lock_sock(sk);
+	vshm_lock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn) {
 		if (vsk->state != VSHM_CONNECTING)
 			vsk->gone = true;
 		vshm_sock_reset(vsk, ECONNRESET);
 		vshm_conn_detach(vsk);
 	}
-	release_sock(sk);
+	vshm_unlock(sk);
 
 	vshm_conn_abandon(conn);
 	/* now it is over, for whoever waits for that */

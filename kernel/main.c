@@ -59,7 +59,10 @@ static int __init vshm_register_family(void)
 		if (err)
 			vshm_diag_exit();
 	}
-	if (err == -EEXIST)
+	if (err == -EEXIST && vshm_is_vsock())
+		pr_err("family=%d is taken by the kernel's vsock: unload it and what uses it (modprobe -r vhost_vsock vmw_vsock_virtio_transport vsock_loopback vsock_diag vsock), and keep it away with \"install vsock /bin/false\" in /etc/modprobe.d\n",
+		       vshm_family);
+	else if (err == -EEXIST)
 		pr_err("family=%d is taken by another module: unload that, or choose another number\n",
 		       vshm_family);
 	return err;
@@ -91,6 +94,7 @@ static int __init vshm_init(void)
 	err = vshm_register_family();
 	if (err)
 		goto err_table;
+	vshm_vsock_init();
 	pr_info("address family %d\n", vshm_family);
 	return 0;
 
@@ -111,6 +115,7 @@ err_conn:
 
 static void __exit vshm_exit(void)
 {
+	vshm_vsock_exit();
 	sock_unregister(vshm_family);
 	vshm_diag_exit();
 	vshm_table_exit();

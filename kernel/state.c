@@ -65,7 +65,7 @@ bool vshm_state_legal(enum vshm_state from, enum vshm_state to)
  * @to: its new status
  *
  * An illegal move is a bug of this module: it is reported once and not made.
- * Context: lock_sock() held, or nobody else knows of the socket.
+ * Context: vshm_lock() held, or nobody else knows of the socket.
  */
 void vshm_set_state(struct vshm_sock *vsk, enum vshm_state to)
 {

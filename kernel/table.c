@@ -272,7 +272,7 @@ static int vshm_hash_error(int err)
  * @cid: a local CID, or VSHM_CID_ANY
  * @port: a port, or VSHM_PORT_ANY to choose one above the privileged ones
  *
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  * Return: 0, -EADDRINUSE, -EADDRNOTAVAIL when no port is free, or -ENOMEM.
  */
 int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
@@ -306,7 +306,7 @@ int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
  * vshm_table_unbind() - give the local address of a socket back
  * @vsk: socket, with one or without
  *
- * Context: lock_sock() held.
+ * Context: vshm_lock() held.
  */
 void vshm_table_unbind(struct vshm_sock *vsk)
 {
@@ -352,7 +352,7 @@ struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
  * vshm_table_connect() - enter a connection by both its addresses
  * @vsk: socket with a local and a remote address
  *
- * Context: lock_sock() held, or nobody else knows of the socket.
+ * Context: vshm_lock() held, or nobody else knows of the socket.
  * Return: 0, -EADDRINUSE when there is one between these, or -ENOMEM.
  */
 int vshm_table_connect(struct vshm_sock *vsk)
@@ -372,7 +372,7 @@ int vshm_table_connect(struct vshm_sock *vsk)
  * vshm_table_disconnect() - take a connection off the table
  * @vsk: socket, with a connection or without
  *
- * Context: lock_sock() held; the addresses are still the ones entered.
+ * Context: vshm_lock() held; the addresses are still the ones entered.
  */
 void vshm_table_disconnect(struct vshm_sock *vsk)
 {

@@ -10,13 +10,14 @@
  *   link.c policy.c forward.c       a link, its slots; joining two links
  *   loopback.c | region.c heap.c   the two kinds of memory below
  *              | ivshmem.c host.c  what a region is attached by
+ *   vsock.c                        what else is in the place of AF_VSOCK
  *   procfs.c sysfs.c diag.c         what one sees of it
  *   event.c trace.h                 what one hears of it
  *   sysctl.c                        limits and defaults
  *
  * Locks, outermost first:
  *
- *   lock_sock()           status, addresses, errors and shutdown of one socket;
+ *   vshm_lock()           status, addresses, errors and shutdown of one socket;
  *                         never two at once, never while a record is sent
  *   vshm_sock.tx_lock     the sending direction of one socket
  *   vshm_sock.rx_lock     the receiving direction of one socket; a call takes
@@ -26,7 +27,11 @@
  *   vshm_net.bind_lock    allocation of ports
  *
  * tx_lock and rx_lock are never held over a page fault or a sleep that another
- * program can prolong, so taking one means waiting for a copy, at most.
+ * program can prolong, so taking one means waiting for a copy, at most. Nor is
+ * vshm_lock(), which is why it is not lock_sock(): setsockopt(2) holds that one
+ * while it copies a value from wherever the program says, and a page that never
+ * comes would hold up the worker of a link. lock_sock() is taken for nothing but
+ * what generic options are kept in, outside all of these.
  *
  * References: a socket holds its connection, a connection its socket and link, a
  * slot its connection. A connection that is over for both sides and that no
@@ -68,6 +73,12 @@ extern int vshm_family;
 extern struct proto vshm_proto;
 extern const struct proto_ops vshm_stream_ops;
 extern const struct proto_ops vshm_seqpacket_ops;
+
+/* Does the module stand in for AF_VSOCK? */
+static inline bool vshm_is_vsock(void)
+{
+	return vshm_family == AF_VSOCK;
+}
 
 /**
  * struct vshm_endpoint - socket structure, one for each end of a socket's entry
@@ -111,6 +122,7 @@ struct vshm_stats {
 /**
  * struct vshm_sock - a socket, and its entry in the socket table
  * @sk: the generic socket; must be first
+ * @lock: see vshm_lock()
  * @local: local socket structure
  * @remote: remote socket structure
  * @state: &enum vshm_state; vshm_set_state() alone changes it
@@ -119,10 +131,11 @@ struct vshm_stats {
  * @bound: the address is in the table
  * @keyed: the connection is in the table
  * @polled: somebody may watch the socket for edges: keep notifications on
+ * @to_host: VSHM_FLAG_TO_HOST: the peer is reached through the host
  * @gone: the link died; every later call that sends or receives fails with
  *	ECONNRESET
  * @since: jiffies at the last change of state
- * @conn: the connection; changes under lock_sock(), tx_lock and rx_lock
+ * @conn: the connection; changes under vshm_lock(), tx_lock and rx_lock
  * @accept_queue: connection queue of a listener: sockets not yet accepted
  * @accept_node: in the listener's connection queue
  * @connect_work: ends a non-blocking connect in time
@@ -143,6 +156,7 @@ struct vshm_stats {
  */
 struct vshm_sock {
 	struct sock		sk;
+	struct mutex		lock;
 	struct vshm_endpoint	local;
 	struct vshm_endpoint	remote;
 	refcount_t		entry;
@@ -151,6 +165,7 @@ struct vshm_sock {
 	bool			keyed;
 	bool			polled;
 	bool			gone;
+	bool			to_host;
 	u32			bound_cid;
 	unsigned long		since;
 	struct vshm_conn __rcu	*conn;
@@ -177,6 +192,22 @@ struct vshm_sock {
 static inline struct vshm_sock *vshm_sk(const struct sock *sk)
 {
 	return (struct vshm_sock *)sk;
+}
+
+/* Outermost lock of a socket, see the top of this file. */
+static inline void vshm_lock(struct sock *sk)
+{
+	mutex_lock(&vshm_sk(sk)->lock);
+}
+
+static inline void vshm_unlock(struct sock *sk)
+{
+	mutex_unlock(&vshm_sk(sk)->lock);
+}
+
+static inline bool vshm_is_locked(const struct sock *sk)
+{
+	return lockdep_is_held(&vshm_sk(sk)->lock);
 }
 
 /**
@@ -586,7 +617,7 @@ void vshm_link_ring_free(struct vshm_link *link,
 void vshm_link_info(struct vshm_link *link, struct vshm_link_info *info);
 int vshm_link_publish(struct vshm_link *link);
 void vshm_link_unpublish(struct vshm_link *link);
-struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid);
+struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid, bool to_host);
 struct vshm_link *vshm_link_find_direct(struct vshm_net *vnet, u32 cid);
 bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid);
 void vshm_link_put(struct vshm_link *link);
@@ -608,6 +639,11 @@ void vshm_forward_request(struct vshm_link *link,
 /* loopback.c */
 struct vshm_link *vshm_loopback_create(struct vshm_net *vnet);
 void vshm_loopback_destroy(struct vshm_link *link);
+
+/* vsock.c */
+void vshm_vsock_init(void);
+void vshm_vsock_exit(void);
+int vshm_vsock_errno(int err);
 
 /* procfs.c */
 int vshm_procfs_init(struct net *net);

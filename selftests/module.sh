@@ -98,6 +98,26 @@ busy()
 	result $? "unloads once the socket is closed"
 }
 
+# In the place of AF_VSOCK: not while the kernel's own holds the number, and the
+# log says what to do.
+vsock()
+{
+	if modprobe vsock 2>/dev/null; then
+		refuses 40
+		dmesg | grep "vshm: family=40 .*modprobe -r .*vsock" >/dev/null
+		result $? "the log has the remedy"
+		rmmod vsock
+		result $? "the kernel's vsock goes"
+	fi
+	accepts 40
+	insmod "$ko" family=40
+	[ -c /dev/vsock ]
+	result $? "there is /dev/vsock in the place of AF_VSOCK"
+	rmmod vshm
+	[ ! -e /dev/vsock ]
+	result $? "/dev/vsock goes with it"
+}
+
 echo "TAP version 13"
 if [ "$(id -u)" -ne 0 ] || [ ! -f "$ko" ]; then
 	echo "1..0 # SKIP needs root and the module, not found at $ko"
@@ -113,6 +133,7 @@ refuses 0
 refuses -1
 accepts 27
 busy
+vsock
 rounds=0
 while [ $rounds -lt 5 ] && insmod "$ko" && rmmod vshm; do
 	rounds=$((rounds + 1))

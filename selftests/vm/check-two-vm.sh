@@ -3,12 +3,13 @@
 #
 # Runs the functions test_* of the files in selftests/two_vm/ with VM A (CID 3)
 # and VM B (CID 4) up, joined by vshmd, the modules loaded. A test may leave
-# VMs or vshmd dead; they are started again before the next one.
+# VMs or vshmd dead; they are started again before the next one. PAIR_NAME is what
+# the tests are reported under, PAIR_ARCHIVES what the VMs have besides the base.
 
 # up NAME: starts VM A or B unless it runs
 up()
 {
-	vm_alive "$1" || link_boot "$1" "$RUN/tests.cpio"
+	vm_alive "$1" || link_boot "$1" "${PAIR_ARCHIVES[@]-$RUN/tests.cpio}"
 }
 
 # loaded NAME: waits for a VM that was started, and loads the modules
@@ -78,21 +79,21 @@ quiet_pair()
 # check_two_vm FILE...: all tests of these files, in their order
 check_two_vm()
 {
-	local file test
+	local file test name=${PAIR_NAME:-two_vm}
 
 	for file in "$@"; do
 		# shellcheck disable=SC1090
 		. "$file"
 		while read -r test; do
 			if selected "$test"; then
-				attempt "two_vm: $test" run_two_vm "$test" </dev/null
-				splats A "two_vm: $test"
-				splats B "two_vm: $test"
+				attempt "$name: $test" run_two_vm "$test" </dev/null
+				splats A "$name: $test"
+				splats B "$name: $test"
 			fi
 		done < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$file")
 	done
-	watchers A two_vm
-	watchers B two_vm
+	watchers A "$name"
+	watchers B "$name"
 	pair_down
 	if vshmd_alive; then
 		vshmd_kill

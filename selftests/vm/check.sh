@@ -10,6 +10,7 @@
 #   two-vm	selftests/two_vm/, between two VMs
 #   lifecycle	the part of two-vm where ends go and come back
 #   big		1 GiB each way at once between two VMs
+#   programs	selftests/programs/, programs of the distribution between two VMs
 #   nested	selftests/nested/, a host and its guests inside a VM
 #
 # TESTS=REGEX runs only the programs and functions whose name it matches.
@@ -19,7 +20,9 @@
 # shellcheck source=selftests/vm/report.sh
 . "$VM_DIR/report.sh"
 
-prepare build vm check
+groups=(build vm check)
+[[ " $* " != *" programs "* ]] || groups+=(programs)
+prepare "${groups[@]}"
 quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" INSTALL_PATH="$RUN/selftests" install
 bulk=$TOP/selftests/build/two_vm/vshm_bulk
 mkdir -p "${bulk%/*}"
@@ -42,6 +45,8 @@ programs=(vshmd_host.sh "${programs[@]}")
 . "$VM_DIR/check-loopback.sh"
 # shellcheck source=selftests/vm/check-two-vm.sh
 . "$VM_DIR/check-two-vm.sh"
+# shellcheck source=selftests/vm/programs.sh
+. "$VM_DIR/programs.sh"
 # shellcheck source=selftests/vm/nested.sh
 . "$VM_DIR/nested.sh"
 # shellcheck source=selftests/vm/check-nested.sh
@@ -61,6 +66,7 @@ pack tests vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.k
 	vshm/vshm_host.ko="$TOP/vshm_host.ko" vshm/selftests="$RUN/selftests" \
 	vshm/vshm_bulk="$bulk" bin/vshmd="$TOP/userspace/vshmd/vshmd" \
 	bin/vshm="$TOP/userspace/vshm/vshm" \
+	vshm/programs="$TOP/selftests/programs" \
 	vshm/selftests/vshmd_host.sh="$TOP/selftests/vshmd/host.sh"
 say "VMs run Linux $KERNEL, accelerated by $ACCEL"
 for phase in "$@"; do
@@ -72,6 +78,7 @@ for phase in "$@"; do
 	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,failure,lifecycle}.sh ;;
 	lifecycle)	check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
 	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;
+	programs)	check_programs "$TOP"/selftests/programs/*.sh ;;
 	nested)		check_nested "$TOP"/selftests/nested/{transfer,failure}.sh ;;
 	*)		die "no phase $phase" ;;
 	esac

@@ -9,6 +9,9 @@ set -eu -o pipefail
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 groups=" $* "
 packages=()
+# what installing would start on this machine is unpacked here instead
+unpacked=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm/unpacked
+unpack=()
 
 # Image and headers are in step when they come from one run of the package
 # manager, so both are asked for. Sources are packaged by release, 6.1 for
@@ -21,7 +24,8 @@ else
 fi
 
 # group, what must be there (a command, or a file when it has a slash), and the
-# package that brings it; perl is for kernel-doc, which checks comments
+# package that brings it; perl is for kernel-doc, which checks comments. A package
+# to unpack is downloaded and not installed.
 table()
 {
 	cat <<-END
@@ -41,6 +45,13 @@ table()
 	vm	busybox			busybox-static
 	check	python3			python3
 	check	/usr/lib/python3/dist-packages/jsonschema/__init__.py	python3-jsonschema
+	programs	/usr/bin/python3	python3
+	programs	zstd			zstd
+	programs	curl			curl
+	programs	/usr/sbin/ip		iproute2
+	programs	ssh			openssh-client
+	programs	/usr/lib/x86_64-linux-gnu/libwrap.so.0	libwrap0
+	programs	sshd			openssh-server	unpack
 	check	rsync			rsync
 	check	/usr/src/linux-source$release.tar.xz	linux-source$release
 	lint	perl			perl
@@ -65,20 +76,24 @@ missing()
 	*/*)	[ ! -e "$1" ] ;;
 	# the dynamically linked one is of no use to a guest
 	busybox) ! busybox true 2>/dev/null || ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
-	*)	! command -v "$1" >/dev/null ;;
+	*)	! PATH=$PATH:/usr/sbin:$unpacked/usr/sbin command -v "$1" >/dev/null ;;
 	esac
 }
 
-while read -r group what package; do
+while read -r group what package how; do
 	if [[ $groups == *" $group "* ]] && missing "$what"; then
-		packages+=("$package")
+		if [ -n "$how" ]; then
+			unpack+=("$package")
+		else
+			packages+=("$package")
+		fi
 	fi
 done < <(table)
 
-[ ${#packages[@]} -gt 0 ] || exit 0
+[ $((${#packages[@]} + ${#unpack[@]})) -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-	echo "deps.sh: please install (Debian's names): ${packages[*]}" >&2
+	echo "deps.sh: please install (Debian's names): ${packages[*]} ${unpack[*]}" >&2
 	exit 1
 fi
 
@@ -89,16 +104,32 @@ export DEBIAN_FRONTEND=noninteractive
 
 if [ "$(id -u)" = 0 ]; then
 	root=()
-	echo "Installing: ${packages[*]}"
+	echo "Installing: ${packages[*]}${unpack[*]:+; unpacking: ${unpack[*]}}"
 else
 	root=(sudo "--preserve-env=DEBIAN_FRONTEND,INITRD")
-	echo "Root is needed to install: ${packages[*]}"
+	echo "Root is needed to install: ${packages[*]} ${unpack[*]:+(and for the package lists)}"
 fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# unpack_packages: the programs of $unpack to $unpacked
+unpack_packages()
+{
+	local dir deb
+
+	[ ${#unpack[@]} -gt 0 ] || return 0
+	mkdir -p "$unpacked"
+	dir=$(mktemp -d "$unpacked/XXXXXX")
+	(cd "$dir" && apt-get download "${unpack[@]}") &&
+		for deb in "$dir"/*.deb; do
+			dpkg-deb -x "$deb" "$unpacked" || return 1
+		done
+	rm -rf "$dir"
+}
+
 if ! { "${root[@]}" apt-get update &&
-       "${root[@]}" apt-get install -y --no-install-recommends "${packages[@]}"
+       "${root[@]}" apt-get install -y --no-install-recommends "${packages[@]}" &&
+       unpack_packages
      } >"$log" 2>&1 </dev/null; then
 	tail -n 30 "$log" >&2
 	exit 1

@@ -34,14 +34,17 @@
 #define VSHM_PORT_ANY		((__u32)-1)	/* bind: choose a free port */
 #define VSHM_PORT_PRIVILEGED	1023		/* up to here: CAP_NET_BIND_SERVICE */
 
+/* Flags of an address. */
+#define VSHM_FLAG_TO_HOST	0x01	/* reach a guest through the host */
+
 /**
  * struct sockaddr_vshm - address of an AF_VSHM socket
  * @svs_family: AF_VSHM, or the number given to the module as family=
- * @svs_reserved1: must be 0
+ * @svs_reserved1: must be 0, ignored in the place of AF_VSOCK
  * @svs_port: port, host byte order
  * @svs_cid: context ID, host byte order
- * @svs_flags: must be 0
- * @svs_zero: must be 0
+ * @svs_flags: VSHM_FLAG_TO_HOST or 0
+ * @svs_zero: as @svs_reserved1
  *
  * Laid out as struct sockaddr_vm of vsock(7).
  */
