@@ -18,6 +18,12 @@ struct proto vshm_proto = {
 	.diag_destroy	= vshm_sock_destroy,
 };
 
+/* Completions that nobody read. */
+static void vshm_sk_destruct(struct sock *sk)
+{
+	skb_queue_purge(&sk->sk_error_queue);
+}
+
 /**
  * vshm_sock_alloc() - make a socket and enter it in the table
  * @net: its network namespace
@@ -45,6 +51,7 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	sk->sk_rcvbuf = sk->sk_sndbuf;
 	sk->sk_write_space = vshm_write_space;
 	sk->sk_state_change = vshm_state_change;
+	sk->sk_destruct = vshm_sk_destruct;
 
 	vsk = vshm_sk(sk);
 	vsk->local.cid = VSHM_CID_ANY;

@@ -75,4 +75,12 @@ vshm_register_net_sysctl(struct net *net, const char *path,
 #endif
 }
 
+/* 6.7: a family can have SOL_SOCKET options passed to its setsockopt */
+static inline void vshm_custom_sockopt(struct socket *sock)
+{
+#ifdef SOCK_CUSTOM_SOCKOPT
+	set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+#endif
+}
+
 #endif /* _VSHM_COMPAT_H */

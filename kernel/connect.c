@@ -10,6 +10,7 @@
 #include <linux/log2.h>
 #include <linux/sched/signal.h>
 
+#include "compat.h"
 #include "vshm.h"
 
 /**
@@ -178,10 +179,27 @@ static int vshm_connect_wait(struct sock *sk, long timeo)
 	return 0;
 }
 
+/* connect(2) to AF_UNSPEC: give up what is under way. */
+static int vshm_connect_nobody(struct vshm_sock *vsk)
+{
+	switch (READ_ONCE(vsk->state)) {
+	case VSHM_UNCONNECTED:
+	case VSHM_BOUND:
+		return 0;
+	case VSHM_CONNECTING:
+		vshm_connect_abort(vsk, ECONNABORTED, false);
+		return 0;
+	case VSHM_LISTENING:
+		return -EINVAL;
+	default:
+		return -EISCONN;
+	}
+}
+
 /**
  * vshm_connect() - connect(2)
  * @sock: socket
- * @addr: the peer's address
+ * @addr: the peer's address, or AF_UNSPEC to give up an attempt under way
  * @len: bytes of it
  * @flags: O_NONBLOCK or 0
  *
@@ -197,6 +215,9 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 	struct vshm_conn *conn;
 	int err;
 
+	if (len >= (int)sizeof(addr->sa_family) &&
+	    addr->sa_family == AF_UNSPEC)
+		return vshm_connect_nobody(vsk);
 	err = vshm_parse_address(addr, len, &svs);
 	if (err)
 		return err;
@@ -386,6 +407,7 @@ int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags)
 	vshm_lock(sk);
 	sock_graft(sk, newsock);
 	newsock->state = SS_CONNECTED;
+	vshm_custom_sockopt(newsock);
 	vshm_unlock(sk);
 	return 0;
 }

@@ -27,6 +27,34 @@ void vshm_io_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
 int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 		   long *timeo);
 
+/* ancillary.c */
+int __vshm_zerocopy_begin(struct sock *sk, struct sk_buff **done);
+void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent);
+void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg);
+
+/* Prepare for what MSG_ZEROCOPY promises; 0 or -ENOBUFS. */
+static inline int vshm_zerocopy_begin(struct sock *sk, const struct msghdr *msg,
+				      size_t len, struct sk_buff **done)
+{
+	*done = NULL;
+	if (likely(!(msg->msg_flags & MSG_ZEROCOPY) || !len))
+		return 0;
+	return __vshm_zerocopy_begin(sk, done);
+}
+
+static inline void vshm_zerocopy_end(struct sock *sk, struct sk_buff *done,
+				     bool sent)
+{
+	if (unlikely(done))
+		__vshm_zerocopy_end(sk, done, sent);
+}
+
+static inline void vshm_recv_timestamp(struct sock *sk, struct msghdr *msg)
+{
+	if (unlikely(sock_flag(sk, SOCK_RCVTSTAMP)))
+		__vshm_recv_timestamp(sk, msg);
+}
+
 /* Why a socket cannot send, or 0. */
 static inline int vshm_send_error(struct sock *sk)
 {

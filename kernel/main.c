@@ -6,6 +6,7 @@
 
 #include <linux/module.h>
 
+#include "compat.h"
 #include "vshm.h"
 
 int vshm_family = AF_VSHM;
@@ -35,6 +36,7 @@ static int vshm_create(struct net *net, struct socket *sock, int protocol,
 	sk->sk_protocol = protocol;
 	vshm_sk(sk)->local.protocol = protocol;
 	sock->state = SS_UNCONNECTED;
+	vshm_custom_sockopt(sock);
 	return 0;
 }
 

@@ -119,6 +119,7 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
+	struct sk_buff *done;
 	long timeo;
 	int ret;
 
@@ -127,6 +128,9 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (unlikely(msg->msg_namelen))
 		return sock->state == SS_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	if (unlikely(ret))
+		return ret;
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
@@ -139,6 +143,7 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	}
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
+	vshm_zerocopy_end(sk, done, ret > 0);
 	return ret > 0 ? len : sk_stream_error(sk, msg->msg_flags, ret);
 }
 
@@ -149,6 +154,7 @@ struct vshm_seqpacket_recv {
 	int		flags;
 	long		timeo;
 	size_t		done;
+	bool		taken;
 };
 
 /* Copy a packet out; returns 1 when that is done, 0 to try again, -EFAULT. */
@@ -181,6 +187,7 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 	if (packet->flags & VSHM_PACKET_EOR)
 		msg->msg_flags |= MSG_EOR;
 	rv->done = rv->flags & MSG_TRUNC ? packet->len : want;
+	rv->taken = true;
 	return 1;
 }
 
@@ -251,6 +258,8 @@ int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 
 	if (unlikely(flags & MSG_OOB))
 		return -EOPNOTSUPP;
+	if (unlikely(flags & MSG_ERRQUEUE))
+		return sock_recv_errqueue(sk, msg, len, SOL_VSHM, VSHM_RECVERR);
 	msg->msg_namelen = 0;
 
 	mutex_lock(&vsk->rx_lock);
@@ -268,5 +277,7 @@ int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		vshm_rearm_data(sk, conn);
 	vsk->receivers--;
 	mutex_unlock(&vsk->rx_lock);
+	if (ret > 0 && rv.taken)
+		vshm_recv_timestamp(sk, msg);
 	return ret > 0 ? rv.done : ret;
 }

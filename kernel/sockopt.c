@@ -61,10 +61,28 @@ static int vshm_timeout_option(struct vshm_sock *vsk, sockptr_t optval,
 	return 0;
 }
 
+/* SO_ZEROCOPY has values of its own, and no other. */
+static int vshm_zerocopy_option(struct sock *sk, sockptr_t optval,
+				unsigned int optlen)
+{
+	int on;
+
+	if (optlen < sizeof(on))
+		return -EINVAL;
+	if (copy_from_sockptr(&on, optval, sizeof(on)))
+		return -EFAULT;
+	if (on < 0 || on > 1)
+		return -EINVAL;
+	lock_sock(sk);
+	sock_valbool_flag(sk, SOCK_ZEROCOPY, on);
+	release_sock(sk);
+	return 0;
+}
+
 /**
  * vshm_setsockopt() - setsockopt(2) at the family's level
  * @sock: socket
- * @level: must be the family number
+ * @level: the family number; SOL_SOCKET where the kernel passes these on
  * @optname: SO_VSHM_*
  * @optval: value
  * @optlen: bytes of it
@@ -78,9 +96,15 @@ int vshm_setsockopt(struct socket *sock, int level, int optname,
 	u64 size;
 	int err;
 
+	if (level == SOL_SOCKET && optname == SO_ZEROCOPY)
+		return vshm_zerocopy_option(sock->sk, optval, optlen);
+	if (level == SOL_SOCKET)
+		return sock_setsockopt(sock, level, optname, optval, optlen);
 	if (level != vshm_family)
 		return -ENOPROTOOPT;
 	switch (optname) {
+	case SO_VSHM_ZEROCOPY:
+		return vshm_zerocopy_option(sock->sk, optval, optlen);
 	case SO_VSHM_BUFFER_SIZE:
 	case SO_VSHM_BUFFER_MIN_SIZE:
 	case SO_VSHM_BUFFER_MAX_SIZE:
@@ -144,6 +168,10 @@ int vshm_getsockopt(struct socket *sock, int level, int optname,
 		break;
 	case SO_VSHM_TRUSTED:
 		v.flag = capable(CAP_NET_ADMIN);
+		size = sizeof(v.flag);
+		break;
+	case SO_VSHM_ZEROCOPY:
+		v.flag = sock_flag(sock->sk, SOCK_ZEROCOPY);
 		size = sizeof(v.flag);
 		break;
 	case SO_VSHM_CONNECT_TIMEOUT_OLD:

@@ -77,6 +77,7 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
+	struct sk_buff *done;
 	size_t sent = 0;
 	ssize_t ret = 0;
 	long timeo;
@@ -86,6 +87,9 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (unlikely(msg->msg_namelen))
 		return sock->state == SS_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	if (unlikely(ret))
+		return ret;
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
@@ -106,6 +110,7 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	}
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
+	vshm_zerocopy_end(sk, done, sent);
 	if (sent || !ret)
 		return sent;
 	return sk_stream_error(sk, msg->msg_flags, ret);
@@ -245,6 +250,8 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 
 	if (unlikely(flags & MSG_OOB))
 		return -EOPNOTSUPP;
+	if (unlikely(flags & MSG_ERRQUEUE))
+		return sock_recv_errqueue(sk, msg, len, SOL_VSHM, VSHM_RECVERR);
 	msg->msg_namelen = 0;
 
 	mutex_lock(&vsk->rx_lock);
@@ -262,6 +269,8 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		vshm_rearm_data(sk, conn);
 	vsk->receivers--;
 	mutex_unlock(&vsk->rx_lock);
+	if (rv.done)
+		vshm_recv_timestamp(sk, msg);
 	if (rv.done || ret > 0)
 		return rv.done;
 	return ret;

@@ -4,6 +4,7 @@
  *
  *   af_vshm.c connect.c sockopt.c  the socket calls
  *   stream.c seqpacket.c io.c wait.c   sending, receiving, waiting
+ *   ancillary.c                    what goes beside the data
  *   state.c table.c                status of a socket; the socket table
  *   conn.c control.c               a connection; the control protocol
  *   ring.c                         the ring

@@ -9,6 +9,7 @@
  */
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
+#include <net/busy_poll.h>
 
 #include "vshm.h"
 
@@ -149,6 +150,43 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 	return 0;
 }
 
+/* What lies in the receive queue, or that it is gone. */
+static bool vshm_data_ready(struct vshm_conn *conn, u64 seen)
+{
+	bool ready;
+
+	spin_lock_irq(&conn->event_lock);
+	ready = !conn->rx.mem.ring || vshm_receiver_pending(&conn->rx) > seen;
+	spin_unlock_irq(&conn->event_lock);
+	return ready;
+}
+
+/*
+ * Look for data again and again, for as long as SO_BUSY_POLL says. rx_lock is
+ * held, dropped, and held again. Returns true when it is worth another look, or
+ * the connection is gone.
+ */
+static bool vshm_busy_wait(struct sock *sk, struct vshm_conn *conn, u64 seen)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	unsigned long start;
+	bool ready;
+
+	refcount_inc(&conn->refs);
+	mutex_unlock(&vsk->rx_lock);
+	start = busy_loop_current_time();
+	do {
+		cond_resched();
+		cpu_relax();
+		ready = vshm_data_ready(conn, seen) || READ_ONCE(sk->sk_err) ||
+			(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
+	} while (!ready && sk_can_busy_loop(sk) &&
+		 !sk_busy_loop_timeout(sk, start));
+	vshm_conn_put(conn);
+	mutex_lock(&vsk->rx_lock);
+	return ready || rcu_access_pointer(vsk->conn) != conn;
+}
+
 /**
  * vshm_wait_data() - let go of the receiving direction until there is data
  * @sk: socket
@@ -171,6 +209,8 @@ int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 		return vshm_arm_data(conn, seen) ? 0 : -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
+	if (sk_can_busy_loop(sk) && vshm_busy_wait(sk, conn, seen))
+		return 0;
 	vsk->rx.waits++;
 	vshm_waiter_join(sk, &waiter, EPOLLIN);
 	if (!vshm_arm_data(conn, seen)) {

@@ -187,6 +187,9 @@ TEST_F(forward, names)
 	for (int i = 0; i < 2; i++) {
 		name = vshm_name(self->fd[i]);
 		peer = vshm_peer(self->fd[!i]);
+		/* who accepts is told how to reach the other */
+		EXPECT_EQ(i ? 0 : VSHM_FLAG_TO_HOST, peer.svs_flags);
+		peer.svs_flags = 0;
 		EXPECT_EQ(0, memcmp(&name, &peer, sizeof(name)));
 		EXPECT_EQ(i ? self->b.cid : self->a.cid, name.svs_cid);
 	}

@@ -63,7 +63,8 @@ struct sockaddr_vshm {
 
 /*
  * Socket options; the level is the family number, the numbers are those of
- * AF_VSOCK. SO_VSHM_BUFFER_SIZE sets the send and the receive queue at once.
+ * AF_VSOCK, and from 256 on vshm's own. SO_VSHM_BUFFER_SIZE sets the send and the
+ * receive queue at once.
  */
 #define SO_VSHM_BUFFER_SIZE		0	/* __u64, bytes each way */
 #define SO_VSHM_BUFFER_MIN_SIZE		1	/* __u64 */
@@ -72,6 +73,11 @@ struct sockaddr_vshm {
 #define SO_VSHM_TRUSTED			5	/* int, read only */
 #define SO_VSHM_CONNECT_TIMEOUT_OLD	6	/* struct __kernel_old_timeval */
 #define SO_VSHM_CONNECT_TIMEOUT_NEW	8	/* struct __kernel_sock_timeval */
+#define SO_VSHM_ZEROCOPY		256	/* int, as SO_ZEROCOPY */
+
+/* Level and type of what MSG_ERRQUEUE receives, those of AF_VSOCK. */
+#define SOL_VSHM		287
+#define VSHM_RECVERR		1
 
 /**
  * enum vshm_state - status of a socket

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What goes beside the data of connected sockets: timestamps, and the error
+ * queue, which tells of sends with MSG_ZEROCOPY.
+ *
+ * Data is always copied, into the peer's memory, before a call that sends it
+ * returns. So the program's buffer is free at once, and the completion says so
+ * with SO_EE_CODE_ZEROCOPY_COPIED; it is there for programs that wait for it.
+ */
+#include <linux/errqueue.h>
+#include <linux/skbuff.h>
+
+#include "io.h"
+#include "vshm.h"
+
+/**
+ * __vshm_zerocopy_begin() - prepare the completion of a send with MSG_ZEROCOPY
+ * @sk: socket
+ * @done: takes the completion, or NULL when there is to be none
+ *
+ * Before anything is sent, so that a completion never lacks memory.
+ * Context: process context, no lock held.
+ * Return: 0 or -ENOBUFS.
+ */
+int __vshm_zerocopy_begin(struct sock *sk, struct sk_buff **done)
+{
+	if (!sock_flag(sk, SOCK_ZEROCOPY))
+		return 0;
+	*done = alloc_skb(0, GFP_KERNEL);
+	return *done ? 0 : -ENOBUFS;
+}
+
+/* Make the last completion in the queue tell of one more send. */
+static bool vshm_zerocopy_extend(struct sk_buff_head *queue, u32 id)
+{
+	struct sk_buff *last = skb_peek_tail(queue);
+	struct sock_extended_err *ee;
+
+	if (!last)
+		return false;
+	ee = &SKB_EXT_ERR(last)->ee;
+	if (ee->ee_origin != SO_EE_ORIGIN_ZEROCOPY || ee->ee_data + 1 != id)
+		return false;
+	ee->ee_data = id;
+	return true;
+}
+
+/**
+ * __vshm_zerocopy_end() - queue the completion of a send with MSG_ZEROCOPY
+ * @sk: socket
+ * @done: what vshm_zerocopy_begin() prepared
+ * @sent: something was sent; sends that fail are not counted
+ *
+ * Completions that were not read yet become one, which spans a range of sends.
+ * Context: process context, no lock held.
+ */
+void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent)
+{
+	struct sk_buff_head *queue = &sk->sk_error_queue;
+	struct sock_extended_err *ee;
+	unsigned long flags;
+
+	if (!sent) {
+		kfree_skb(done);
+		return;
+	}
+	memset(done->cb, 0, sizeof(done->cb));
+	ee = &SKB_EXT_ERR(done)->ee;
+	ee->ee_origin = SO_EE_ORIGIN_ZEROCOPY;
+	ee->ee_code = SO_EE_CODE_ZEROCOPY_COPIED;
+
+	/* numbered in the order of the queue */
+	spin_lock_irqsave(&queue->lock, flags);
+	ee->ee_info = atomic_inc_return(&sk->sk_zckey) - 1;
+	ee->ee_data = ee->ee_info;
+	if (!vshm_zerocopy_extend(queue, ee->ee_info)) {
+		__skb_queue_tail(queue, done);
+		done = NULL;
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	consume_skb(done);
+	sk_error_report(sk);
+}
+
+/**
+ * __vshm_recv_timestamp() - SO_TIMESTAMP and its kin, of what a call received
+ * @sk: socket with one of these options
+ * @msg: takes the timestamp
+ *
+ * Shared memory has no record of when a byte arrived: the time is that of the
+ * call which took it.
+ * Context: process context, no lock held.
+ */
+void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg)
+{
+	bool new = sock_flag(sk, SOCK_TSTAMP_NEW);
+	struct timespec64 now;
+	s64 value[2];
+	int type;
+
+	ktime_get_real_ts64(&now);
+	value[0] = now.tv_sec;
+	value[1] = now.tv_nsec;
+	if (sock_flag(sk, SOCK_RCVTSTAMPNS)) {
+		type = new ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD;
+	} else {
+		type = new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD;
+		value[1] /= NSEC_PER_USEC;
+	}
+	/* the structures of all four are these two words */
+	put_cmsg(msg, SOL_SOCKET, type, sizeof(value), value);
+}
