@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Socket options, with streams and packets, over loopback and over a link. What
+ * the options of the family do to one socket is in socket_api.c.
+ */
+#include "vshm_place.h"
+#include <kselftest_harness.h>
+
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <linux/userfaultfd.h>
+
+VSHM_PLACE_FIXTURE(option)
+VSHM_PLACE_STREAMS(option)
+VSHM_PLACE_PACKETS(option)
+VSHM_PLACE_FIXTURE(stream)
+VSHM_PLACE_STREAMS(stream)
+
+/* Options that are kept and given back, whatever they are good for. */
+TEST_F(option, kept)
+{
+	static const struct {
+		int name;
+		int value;
+	} kept[] = {
+		{ SO_PRIORITY, 5 }, { SO_KEEPALIVE, 1 }, { SO_REUSEADDR, 1 },
+		{ SO_RCVLOWAT, 77 }, { SO_OOBINLINE, 1 }, { SO_MARK, 99 },
+		{ SO_BUSY_POLL, 50 }, { SO_PASSCRED, 1 }, { SO_TIMESTAMP, 1 },
+	};
+
+	for (unsigned int i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		EXPECT_EQ(0, setsockopt(self->p.c, SOL_SOCKET, kept[i].name,
+					&kept[i].value, sizeof(int)));
+		EXPECT_EQ(kept[i].value, vshm_getint(self->p.c, SOL_SOCKET,
+						     kept[i].name));
+	}
+	EXPECT_EQ(self->p.type, vshm_getint(self->p.s, SOL_SOCKET, SO_TYPE));
+	EXPECT_EQ(vshm_family(), vshm_getint(self->p.s, SOL_SOCKET, SO_DOMAIN));
+	EXPECT_EQ(0, vshm_getint(self->p.s, SOL_SOCKET, SO_ACCEPTCONN));
+}
+
+TEST_F(option, refused)
+{
+	int on = 1;
+
+	/* of no use without an interface, a checksum, or many listeners */
+	EXPECT_EQ(-1, setsockopt(self->p.c, SOL_SOCKET, SO_REUSEPORT, &on,
+				 sizeof(on)));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	/* what is not there is no option */
+	EXPECT_EQ(-1, setsockopt(self->p.c, SOL_SOCKET, 9999, &on, sizeof(on)));
+	EXPECT_EQ(ENOPROTOOPT, errno);
+	EXPECT_EQ(-1, setsockopt(self->p.c, SOL_SOCKET, SO_ERROR, &on,
+				 sizeof(on)));
+	EXPECT_EQ(ENOPROTOOPT, errno);
+	EXPECT_EQ(-1, setsockopt(self->p.c, 6, 1, &on, sizeof(on)));
+	EXPECT_EQ(ENOPROTOOPT, errno);
+}
+
+TEST_F(option, timeouts)
+{
+	struct timeval tv = { 0, 150000 };
+	static char buf[5000];
+	uint64_t start;
+
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, setsockopt(self->p.c, SOL_SOCKET,
+					i ? SO_SNDTIMEO : SO_RCVTIMEO, &tv,
+					sizeof(tv)));
+	start = vshm_now_ms();
+	EXPECT_EQ(-1, recv(self->p.c, buf, 1, 0));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_LE(140, vshm_now_ms() - start);
+	while (send(self->p.c, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	/* a ring that grows may take a little more */
+	while (vshm_poll(self->p.c, POLLOUT, 200))
+		if (send(self->p.c, buf, sizeof(buf), MSG_DONTWAIT) < 0)
+			break;
+	start = vshm_now_ms();
+	while (send(self->p.c, buf, sizeof(buf), 0) > 0)
+		start = vshm_now_ms();
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_LE(140, vshm_now_ms() - start);
+}
+
+/* With a time of 0, close resets; with another, it neither waits nor loses. */
+TEST_F(option, linger)
+{
+	struct linger reset = { .l_onoff = 1 };
+	struct linger wait = { .l_onoff = 1, .l_linger = 30 };
+	int c, s;
+	uint64_t start;
+	char buf[9];
+
+	ASSERT_EQ(0, setsockopt(self->p.c, SOL_SOCKET, SO_LINGER, &reset,
+				sizeof(reset)));
+	close(self->p.c);
+	self->p.c = -1;
+	EXPECT_NE(0, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
+	EXPECT_EQ(-1, recv(self->p.s, buf, 1, 0));
+	EXPECT_EQ(ECONNRESET, errno);
+
+	ASSERT_EQ(0, vshm_place_pair(&self->p, &c, &s));
+	ASSERT_EQ(0, setsockopt(c, SOL_SOCKET, SO_LINGER, &wait,
+				sizeof(wait)));
+	ASSERT_EQ(5, send(c, "bytes", 5, 0));
+	start = vshm_now_ms();
+	close(c);
+	EXPECT_GT(15000, vshm_now_ms() - start);
+	EXPECT_EQ(5, recv(s, buf, 9, 0));
+	EXPECT_EQ(0, recv(s, buf, 9, 0));
+	close(s);
+}
+
+TEST_F(stream, low_water_mark)
+{
+	int lowat = 100;
+	char buf[200];
+
+	ASSERT_EQ(0, setsockopt(self->p.s, SOL_SOCKET, SO_RCVLOWAT, &lowat,
+				sizeof(lowat)));
+	ASSERT_EQ(50, send(self->p.c, buf, 50, 0));
+	EXPECT_EQ(0, vshm_poll(self->p.s, POLLIN, 100));
+	ASSERT_EQ(50, send(self->p.c, buf, 50, 0));
+	EXPECT_EQ(POLLIN, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
+	EXPECT_EQ(100, recv(self->p.s, buf, 200, 0));
+}
+
+TEST_F(option, of_the_family)
+{
+	uint64_t size = 8192;
+	uint32_t cid = 0;
+	socklen_t len = sizeof(cid);
+
+	ASSERT_EQ(0, getsockopt(self->p.c, vshm_family(),
+				SO_VSHM_PEER_HOST_VM_ID, &cid, &len));
+	EXPECT_EQ(self->p.cid, cid);
+	ASSERT_EQ(0, setsockopt(self->p.c, vshm_family(), SO_VSHM_BUFFER_SIZE,
+				&size, sizeof(size)));
+	EXPECT_EQ(8192, vshm_getint(self->p.c, SOL_SOCKET, SO_SNDBUF));
+	EXPECT_EQ(8192, vshm_getint(self->p.c, SOL_SOCKET, SO_RCVBUF));
+}
+
+/* A page that does not come before the program says so. */
+static int withheld_page(char **page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	char *map;
+
+	if (fd < 0)
+		return -1;
+	map = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map[0] = 0;
+	reg.range.start = (uintptr_t)map + 4096;
+	reg.range.len = 4096;
+	if (ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &reg))
+		return -1;
+	*page = map + 4096;
+	return fd;
+}
+
+static long call_set_linger(struct vshm_call *call)
+{
+	return setsockopt(call->fd, SOL_SOCKET, SO_LINGER, call->buf,
+			  sizeof(struct linger));
+}
+
+/*
+ * A call that waits for a page holds up neither other sockets, nor what the
+ * peer has to say to its own.
+ */
+TEST_F(option, value_that_never_comes)
+{
+	struct uffdio_zeropage zero = { 0 };
+	struct vshm_call call = { .fn = call_set_linger, .fd = self->p.s };
+	struct uffd_msg msg;
+	char *page, b[9];
+	int c, s, fd = withheld_page(&page);
+
+	if (fd < 0)
+		SKIP(return, "no userfaultfd");
+	/* l_onoff in a page that is there, l_linger in one that is not */
+	call.buf = page - sizeof(int);
+	ASSERT_EQ(0, vshm_call_start(&call));
+	EXPECT_EQ(POLLIN, vshm_poll(fd, POLLIN, VSHM_WAIT_MS));
+	ASSERT_EQ(sizeof(msg), read(fd, &msg, sizeof(msg)));
+	EXPECT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+
+	ASSERT_EQ(0, vshm_place_pair(&self->p, &c, &s));
+	ASSERT_EQ(1, send(c, "x", 1, 0));
+	EXPECT_EQ(1, recv(s, b, 9, 0));
+	close(c);
+	EXPECT_EQ(0, recv(s, b, 9, 0));
+	close(s);
+	ASSERT_EQ(4, send(self->p.c, "last", 4, 0));
+	EXPECT_EQ(0, shutdown(self->p.c, SHUT_RDWR));
+	EXPECT_NE(0, vshm_poll(self->p.s, POLLRDHUP, VSHM_WAIT_MS) &
+		     POLLRDHUP);
+	EXPECT_EQ(4, recv(self->p.s, b, 9, MSG_DONTWAIT));
+	EXPECT_EQ(0, recv(self->p.s, b, 9, MSG_DONTWAIT));
+	EXPECT_FALSE(vshm_call_done(&call));
+
+	zero.range.start = (uintptr_t)page;
+	zero.range.len = 4096;
+	EXPECT_EQ(0, ioctl(fd, UFFDIO_ZEROPAGE, &zero));
+	EXPECT_EQ(0, vshm_call_end(&call));
+	munmap(page - 4096, 2 * 4096);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
