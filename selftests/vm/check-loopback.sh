@@ -69,6 +69,43 @@ give_memory_back()
 	[ $lost -lt 2048 ]'
 }
 
+# What vshm prints as JSON, of real sockets, against its schemas.
+json_fits()
+{
+	local name
+
+	vm A '
+	cd /tmp
+	background monitor vshm monitor -j socket port 6020
+	background server vshm cat -l -k -r -n 6020
+	background perf vshm perf -l 6021
+	mkfifo fifo
+	background holder sh -c "exec sleep 1000 >fifo"
+	background client sh -c "exec vshm cat -W 5 1 6020 <fifo"
+	eventually 5 has_sockets 2 state CONNECTED
+	vshm -j socket -p port 6020 >json.socket
+	vshm -j link >json.link
+	vshm -j stat >json.stat
+	vshm -j stat 0.2 2 >>json.stat
+	for mode in send receive rtt connect; do
+		vshm -j perf $mode -W 5 -T 0.5 -i 0.2 -P 2 1 6021
+	done >json.perf
+	vshm -j kill r.port 6020 >json.kill
+	signal server INT
+	signal perf INT
+	join server
+	join perf
+	signal monitor INT
+	join monitor >json.monitor'
+	for name in socket link stat perf kill monitor; do
+		echo "$name:"
+		vm A "cat /tmp/json.$name" >"$RUN/json"
+		cat "$RUN/json"
+		python3 "$TOP/selftests/vshmd/schema.py" "$name" <"$RUN/json"
+	done
+	vm A 'signal holder TERM; eventually 5 no_sockets'
+}
+
 # check_loopback PROGRAM...
 check_loopback()
 {
@@ -83,6 +120,8 @@ check_loopback()
 	for program in "${chosen[@]}"; do
 		if [ "$program" != unload ]; then
 			run_program "$program"
+			[ "$program" != command.sh ] ||
+				attempt "vshm: JSON fits its schemas" json_fits
 		else
 			attempt "unload: nothing is left" leave_nothing
 			attempt "unload: memory comes back" give_memory_back

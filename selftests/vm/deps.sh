@@ -36,6 +36,7 @@ table()
 	build	/usr/include/stdio.h	libc6-dev
 	build	/usr/include/event2/event.h	libevent-dev
 	build	/usr/include/json-c/json.h	libjson-c-dev
+	build	/usr/include/libmnl/libmnl.h	libmnl-dev
 	build	/usr/include/systemd/sd-daemon.h	libsystemd-dev
 	vm	qemu-system-x86_64	qemu-system-x86
 	vm	socat			socat

@@ -19,7 +19,7 @@ import schema
 from harness import TIMEOUT, ConfigTest, VshmdTest
 from test_control import LINKS, SOCKETS
 
-COMMANDS = ("cat", "guest", "link", "perf", "socket", "stat")
+COMMANDS = ("cat", "guest", "kill", "link", "monitor", "perf", "socket", "stat")
 
 # What is wrong with some words, and what has to be in the message.
 WRONG = (
@@ -45,6 +45,10 @@ WRONG = (
     ("socket -w0", "watch '0'"), ("socket -o xml", "'xml'"),
     ("socket --color=pink", "'pink'"), ("link frob", "'frob'"),
     ("socket -Z", "'Z'"), ("frob", "give cat"),
+    ("kill", "no condition"), ("kill frob 1", "'frob'"), ("kill state", "no value"),
+    ("kill --proc /proc/1/net state bound", "nsenter"), ("monitor frob", "'frob'"),
+    ("monitor socket state", "no value"), ("monitor link state", "'state' is too much"),
+    ("monitor -n 0", "'0'"), ("monitor --proc /proc/1/net", "nsenter"),
 )
 
 
@@ -96,7 +100,7 @@ class TestWords(CommandTest):
         if os.path.exists("/sys/module/vshm"):
             self.skipTest("the module is loaded here")
         for words in ("cat 3 5", "cat -l 5", "perf 3 5", "perf -l 5", "socket", "link",
-                      "stat", "stat 1"):
+                      "stat", "stat 1", "monitor", "monitor link", "kill state bound"):
             with self.subTest(words=words):
                 self.assertIn("modprobe vshm", self.vshm(*words.split(), status=1))
 
@@ -165,7 +169,8 @@ class TestJson(CommandTest):
         if not schema.available():
             self.skipTest("python3-jsonschema is missing")
         for name, value in (("socket", [{"id": 1}]), ("link", {}), ("stat", {}),
-                            ("perf", {"mode": "rtt"}), ("guest", [1]), ("args", {})):
+                            ("perf", {"mode": "rtt"}), ("guest", [1]), ("args", {}),
+                            ("kill", [{}]), ("monitor", {"event": "new"})):
             with self.assertRaises(Exception):
                 schema.check(name, value)
 
@@ -286,6 +291,9 @@ class TestCompletion(CommandTest):
         self.assertEqual(self.complete("vshm perf r"), ["receive", "rtt"])
         self.assertIn("--parallel", self.complete("vshm perf --p"))
         self.assertEqual(self.complete("vshm guest r"), ["reload", "remove"])
+        self.assertEqual(self.complete("vshm kill -n type d"), ["dgram"])
+        self.assertEqual(self.complete("vshm monitor l"), ["link"])
+        self.assertEqual(self.complete("vshm monitor -n 3 socket l."), ["l.cid", "l.port"])
 
     def test_all_options(self):
         """completion knows every option that -h knows"""

@@ -32,7 +32,8 @@ static const char help[] =
 	"  -x, --send-only       do not wait for what the peer sends\n"
 	"  -n, --no-half-close   leave the direction open when standard input ends\n"
 	"  -W, --wait=SECONDS    try again so long while nobody listens there\n"
-	"  -i, --idle=SECONDS    end when nothing moved for so long, with status 1\n"
+	"  -i, --idle=SECONDS    end when nothing moved for so long, with status 1; of\n"
+	"                        datagrams that is the only end, and the status 0\n"
 	"  -v, --verbose         say who is connected, and what was moved\n";
 
 #define PACKET		(64U << 10)

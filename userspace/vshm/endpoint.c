@@ -17,8 +17,12 @@
 /* How often somebody is asked who does not listen yet. */
 #define RETRY_NS	50000000ULL
 
-/* The family's number: the module's parameter, its default without a module. */
-static sa_family_t family(void)
+/**
+ * endpoint_family - number of the family
+ *
+ * Return: the module's parameter, or the default without a module.
+ */
+sa_family_t endpoint_family(void)
 {
 	static sa_family_t number;
 	unsigned short read;
@@ -154,7 +158,7 @@ void endpoint_get(struct endpoint *at, const struct sockaddr_vshm *svs)
 static struct sockaddr_vshm address_of(const struct endpoint *at)
 {
 	return (struct sockaddr_vshm){
-		.svs_family = family(),
+		.svs_family = endpoint_family(),
 		.svs_cid = at->cid,
 		.svs_port = at->port,
 	};
@@ -169,7 +173,7 @@ static struct sockaddr_vshm address_of(const struct endpoint *at)
  */
 int endpoint_socket(int type, struct error *err)
 {
-	int fd = socket(family(), type | SOCK_CLOEXEC, 0);
+	int fd = socket(endpoint_family(), type | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0)
 		return fd;

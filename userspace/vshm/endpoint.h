@@ -22,6 +22,7 @@ struct endpoint {
 /* Characters of the longest text of an endpoint, and its end. */
 #define ENDPOINT_TEXT	24
 
+sa_family_t endpoint_family(void);
 int endpoint_parse(struct endpoint *at, const char * const *word, size_t nr,
 		   uint32_t cid, struct error *err);
 int type_parse(const char *name, int *type);

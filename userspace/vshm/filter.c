@@ -9,8 +9,12 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include <linux/vshm.h>
+#include <linux/vshm_diag.h>
+
 #include "filter.h"
 
+/* In the order of enum vshm_state, then the activities. */
 static const char * const states[] = {
 	"unconnected", "bound", "listening", "connecting", "connected",
 	"shutdown", "disconnected", "terminated", "sending", "receiving", NULL,
@@ -28,24 +32,28 @@ enum kind {
 	KIND_NUMBER,
 };
 
-/* The words, and the columns that have the value, either of them. */
+/*
+ * The words, and the columns that have the value, either of them; and what the
+ * kernel can be asked for, 0 for nothing.
+ */
 static const struct {
 	const char	*word;
 	enum kind	kind;
 	const char	*column;
 	const char	*other;
+	uint16_t	attr;
 } fields[] = {
-	{ "state", KIND_STATE, "state", NULL },
-	{ "type", KIND_TYPE, "l.type", NULL },
-	{ "cid", KIND_CID, "l.cid", "r.cid" },
-	{ "l.cid", KIND_CID, "l.cid", NULL },
-	{ "r.cid", KIND_CID, "r.cid", NULL },
-	{ "port", KIND_PORT, "l.port", "r.port" },
-	{ "l.port", KIND_PORT, "l.port", NULL },
-	{ "r.port", KIND_PORT, "r.port", NULL },
-	{ "uid", KIND_USER, "uid", NULL },
-	{ "inode", KIND_NUMBER, "inode", NULL },
-	{ "id", KIND_NUMBER, "id", NULL },
+	{ "state", KIND_STATE, "state", NULL, VSHM_DIAG_REQ_STATES },
+	{ "type", KIND_TYPE, "l.type", NULL, VSHM_DIAG_REQ_TYPES },
+	{ "cid", KIND_CID, "l.cid", "r.cid", 0 },
+	{ "l.cid", KIND_CID, "l.cid", NULL, VSHM_DIAG_REQ_LOCAL_CID },
+	{ "r.cid", KIND_CID, "r.cid", NULL, VSHM_DIAG_REQ_REMOTE_CID },
+	{ "port", KIND_PORT, "l.port", "r.port", 0 },
+	{ "l.port", KIND_PORT, "l.port", NULL, VSHM_DIAG_REQ_LOCAL_PORT },
+	{ "r.port", KIND_PORT, "r.port", NULL, VSHM_DIAG_REQ_REMOTE_PORT },
+	{ "uid", KIND_USER, "uid", NULL, VSHM_DIAG_REQ_UID },
+	{ "inode", KIND_NUMBER, "inode", NULL, 0 },
+	{ "id", KIND_NUMBER, "id", NULL, VSHM_DIAG_REQ_ID },
 };
 
 #define NR_FIELDS	((int)(sizeof(fields) / sizeof(fields[0])))
@@ -248,6 +256,72 @@ bool filter_match(const struct filter *filter, const struct table *table,
 			return false;
 	}
 	return true;
+}
+
+/* What the kernel has to be asked for: a mask of states or types, or a value. */
+static uint64_t wanted(const struct condition *c, bool *can)
+{
+	static const int numbers[] = { SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM };
+	unsigned int i = 0;
+
+	switch (fields[c->field].kind) {
+	case KIND_STATE:
+		while (strcasecmp(c->value, states[i]))
+			i++;
+		/* activities are asked for in another way, and not here */
+		*can = i < VSHM_NR_STATES;
+		return 1ULL << i;
+	case KIND_TYPE:
+		while (strcasecmp(c->value, types[i]))
+			i++;
+		return 1ULL << numbers[i];
+	default:
+		return strcmp(c->value, "*") ? strtoull(c->value, NULL, 10) :
+					       VSHM_CID_ANY;
+	}
+}
+
+/* What is asked for of one field, if the kernel can be asked for just that. */
+static void put_field(const struct filter *filter, int field,
+		      struct nlmsghdr *nlh)
+{
+	bool is_mask = fields[field].kind == KIND_STATE ||
+		       fields[field].kind == KIND_TYPE;
+	bool can = fields[field].attr;
+	uint64_t value = 0;
+	size_t i, nr = 0;
+
+	for (i = 0; can && i < filter->nr; i++) {
+		const struct condition *c = &filter->condition[i];
+
+		if (c->field != field || c->negative)
+			continue;
+		value |= wanted(c, &can);
+		nr++;
+	}
+	/* alternatives make a mask, but no number */
+	if (!can || !nr || (nr > 1 && !is_mask))
+		return;
+	if (fields[field].attr == VSHM_DIAG_REQ_ID)
+		mnl_attr_put_u64(nlh, VSHM_DIAG_REQ_ID, value);
+	else
+		mnl_attr_put_u32(nlh, fields[field].attr, (uint32_t)value);
+}
+
+/**
+ * filter_put - have the kernel leave out what does not fit
+ * @filter: conditions
+ * @nlh: request for a dump, with room for all of &enum vshm_diag_req_attr
+ *
+ * The kernel does not know all conditions: what it shows still has to be looked
+ * at with filter_match().
+ */
+void filter_put(const struct filter *filter, struct nlmsghdr *nlh)
+{
+	int field;
+
+	for (field = 0; field < NR_FIELDS; field++)
+		put_field(filter, field, nlh);
 }
 
 /**

@@ -2,6 +2,8 @@
 #ifndef _VSHM_FILTER_H
 #define _VSHM_FILTER_H
 
+#include <libmnl/libmnl.h>
+
 #include "vshm.h"
 
 /**
@@ -43,6 +45,7 @@ int filter_parse(struct filter *filter, const struct options *opt, size_t first,
 		 struct error *err);
 bool filter_match(const struct filter *filter, const struct table *table,
 		  size_t row);
+void filter_put(const struct filter *filter, struct nlmsghdr *nlh);
 void filter_free(struct filter *filter);
 const char *type_name(const char *number);
 

@@ -14,6 +14,8 @@ static const char help[] =
 	"  socket    the sockets of the family\n"
 	"  link      the links of this machine's kernel\n"
 	"  stat      what goes through them, in total or per second\n"
+	"  monitor   what happens to them, as it happens\n"
+	"  kill      ends sockets\n"
 	"  guest     the guests that vshmd serves: list, add, remove, reload, args\n"
 	"  cat       copy standard input to a peer, and the peer to standard output\n"
 	"  perf      measure throughput, round trips and connections\n"
@@ -23,8 +25,8 @@ static const char help[] =
 	"  -w, --watch[=SECONDS]  show it again and again, every second by default\n"
 	"      --color[=WHEN]     colour: auto (default), always, never\n"
 	"      --control=PATH     where vshmd listens (default " VSHM_CONTROL ")\n"
-	"      --proc=DIR         where the kernel's tables are (default /proc/net);\n"
-	"                         /proc/PID/net are those of that process' namespace\n"
+	"      --proc=DIR         read the kernel's tables there: /proc/PID/net has those\n"
+	"                         of that process' network namespace\n"
 	"  -h, --help             this, or what a COMMAND knows\n"
 	"  -V, --version          the version\n"
 	"\n"
@@ -37,7 +39,9 @@ static const struct {
 } commands[] = {
 	{ "cat", do_cat },
 	{ "guest", do_guest },
+	{ "kill", do_kill },
 	{ "link", do_link },
+	{ "monitor", do_monitor },
 	{ "perf", do_perf },
 	{ "socket", do_socket },
 	{ "stat", do_stat },
@@ -90,7 +94,7 @@ static int run(struct options *opt)
 
 int main(int argc, char **argv)
 {
-	struct options opt = { .control = VSHM_CONTROL, .proc = "/proc/net" };
+	struct options opt = { .control = VSHM_CONTROL };
 	int status;
 
 	status = parse_words(&opt, argc, argv);

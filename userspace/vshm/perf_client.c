@@ -297,21 +297,21 @@ static double seconds_since(uint64_t start)
 static int wait_for_all(struct run *run, struct perf_report *report,
 			struct perf_count *total)
 {
-	const uint64_t step = (uint64_t)(run->perf->interval * 1e9);
-	uint64_t next = run->start + step, now;
+	const double step = run->perf->interval;
+	uint64_t next = tick_after(run->start, step), now;
 	bool ending = false;
 	int ret = 0;
 
 	while (running(run)) {
 		/* short enough for the end not to be late */
 		now = now_ns();
-		pause_until(step && next < now + 10000000 ? next : now + 10000000);
+		pause_until(step > 0 && next < now + 10000000 ? next : now + 10000000);
 		now = now_ns();
-		if (step && now >= next && !stopped()) {
+		if (step > 0 && now >= next && !stopped()) {
 			sum(run, total);
 			ret = report_interval(report, seconds_since(run->start),
 					      total);
-			next += step;
+			next = tick_after(next, step);
 		}
 		if (!ending && (ret || stopped() ||
 				(run->deadline && now > run->deadline + PATIENCE_NS))) {

@@ -33,7 +33,7 @@ static int add_line(struct table *table, char *line)
 /**
  * proc_read - read a table of the kernel
  * @table: the table, freed with table_free()
- * @dir: directory
+ * @dir: directory, or NULL for PROC_NET
  * @name: file there
  * @err: what is wrong
  *
@@ -48,6 +48,8 @@ int proc_read(struct table *table, const char *dir, const char *name,
 	int ret = 0;
 
 	memset(table, 0, sizeof(*table));
+	if (!dir)
+		dir = PROC_NET;
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	file = fopen(path, "re");
 	if (!file)

@@ -207,6 +207,9 @@ static int run(struct relay *relay, struct flow *in, struct flow *out, int fd,
 		n = poll(pfds, NR_FDS, timeout);
 		if (n < 0 && errno != EINTR)
 			return error_set(err, "poll: %s", strerror(errno));
+		/* datagrams have no other end */
+		if (!n && relay->type == SOCK_DGRAM)
+			return 0;
 		if (!n)
 			return error_set(err, "nothing moved for %g s", relay->idle);
 		if (n > 0 && move(relay, in, out, fd, pfds, err))

@@ -4,11 +4,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "filter.h"
 #include "js.h"
 #include "process.h"
+#include "sockets.h"
 
 static const char help[] =
 	"Usage: vshm socket [list] [CONDITION]...\n"
@@ -68,43 +68,6 @@ static bool is_shown(const char *name)
 	return false;
 }
 
-/* What of a socket is shown unasked. A listener's queue is that of connections. */
-static int add_usual(struct table *out, const struct table *t, size_t row)
-{
-	bool listening = !strcasecmp(table_get(t, row, "state"), "listening");
-	const char *port = table_get(t, row, "r.port");
-	bool peer = strcmp(port, "0") && strcmp(port, "*") && !listening;
-
-	if (table_add(out, "%s", table_get(t, row, "state")) ||
-	    table_add(out, "%s", table_get(t, row, "activity")) ||
-	    table_add(out, "%s", type_name(table_get(t, row, "l.type"))) ||
-	    table_add(out, "%s", table_get(t, row, listening ? "connq" : "recvq")) ||
-	    table_add(out, "%s", table_get(t, row, listening ? "connlim" : "sendq")) ||
-	    table_add(out, "%s:%s", table_get(t, row, "l.cid"),
-		      table_get(t, row, "l.port")) ||
-	    table_add(out, "%s:%s", peer ? table_get(t, row, "r.cid") : "*",
-		      peer ? port : "*") ||
-	    table_add(out, "%s", table_get(t, row, "uid")) ||
-	    table_add(out, "%s", table_get(t, row, "inode")))
-		return -1;
-	return 0;
-}
-
-static int add_names(struct table *out)
-{
-	static const char * const names[] = {
-		"STATE", "ACT", "TYPE", "RECV-Q", "SEND-Q", "LOCAL", "PEER",
-		"UID", "INODE",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (table_add(out, "%s", names[i]))
-			return -1;
-	}
-	return 0;
-}
-
 static int add_process(struct table *out, const struct list *list,
 		       const struct table *t, size_t row)
 {
@@ -124,10 +87,12 @@ static int add_row(struct table *out, const struct list *list,
 {
 	size_t i;
 
-	if (row ? add_usual(out, t, row) : add_names(out))
+	if (row ? sockets_add(out, t, row) : sockets_add_names(out))
 		return -1;
 	if (list->processes && add_process(out, list, t, row))
 		return -1;
+	if (!row)
+		out->main = out->cells;
 	for (i = 0; list->opt->extended && i < t->columns; i++) {
 		if (!is_shown(table_cell(t, 0, i)) &&
 		    table_add(out, "%s", table_cell(t, row, i)))
@@ -193,7 +158,7 @@ static int show(void *arg)
 	struct error err;
 	int status;
 
-	if (proc_read(&table, list->opt->proc, "vshm", &err))
+	if (sockets_read(list->opt, &list->filter, &table, &err))
 		return fail(&err);
 	if (list->processes && owners_read(&list->owners)) {
 		error_set(&err, "/proc: cannot read who has which sockets");

@@ -361,7 +361,7 @@ static int show_rates(struct stat *stat, double interval, uint64_t count)
 	if (sample_read(&stat->last, stat->opt->proc, &err))
 		return fail(&err);
 	for (i = 0; !count || i < count; i++) {
-		next += (uint64_t)(interval * 1e9);
+		next = tick_after(next, interval);
 		pause_until(next);
 		if (stopped())
 			break;

@@ -73,3 +73,18 @@ void pause_until(uint64_t ns)
 	       clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
 		;
 }
+
+/**
+ * tick_after - the next of times that are the same distance apart
+ * @last: the one before
+ * @seconds: distance
+ *
+ * Return: the time, of now_ns(); a whole distance from now if @last is so long
+ * ago that it has passed already.
+ */
+uint64_t tick_after(uint64_t last, double seconds)
+{
+	const uint64_t step = (uint64_t)(seconds * 1e9), now = now_ns();
+
+	return last + step > now ? last + step : now + step;
+}

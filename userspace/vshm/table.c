@@ -44,6 +44,17 @@ int table_add(struct table *table, const char *fmt, ...)
 }
 
 /**
+ * table_cut - free the last rows
+ * @table: table
+ * @rows: how many shall be left, with that of the names
+ */
+void table_cut(struct table *table, size_t rows)
+{
+	while (table->cells > rows * table->columns)
+		free(table->cell[--table->cells]);
+}
+
+/**
  * table_free - free the cells
  * @table: table
  */
@@ -167,7 +178,7 @@ static size_t columns_fit(const struct table *table, const struct layout *layout
 
 static int layout_table(const struct table *table, struct layout *layout)
 {
-	size_t rows = table_rows(table), row, column;
+	size_t rows = table_rows(table), row, column, want;
 	bool *words;
 
 	layout->width = calloc(table->columns, sizeof(*layout->width));
@@ -192,9 +203,12 @@ static int layout_table(const struct table *table, struct layout *layout)
 	for (column = 0; column < table->columns; column++)
 		layout->right[column] &= !words[column];
 	free(words);
-	/* narrow rather than folded */
-	layout->gap = columns_fit(table, layout, 2) == table->columns ? 2 : 1;
+	/* narrow rather than folded, unless much has to be */
+	want = table->main ? table->main : table->columns;
+	layout->gap = columns_fit(table, layout, 2) >= want ? 2 : 1;
 	layout->fit = columns_fit(table, layout, layout->gap);
+	if (layout->fit < table->columns && layout->fit > want)
+		layout->fit = want;
 	return 0;
 }
 
@@ -224,6 +238,9 @@ static void print_folded(const struct table *table, const struct layout *layout,
 		const char *text = table_cell(table, row, column);
 		size_t len = strlen(name) + 1 + strlen(text);
 
+		/* nothing is there */
+		if (!strcmp(text, "-"))
+			continue;
 		if (at && at + 1 + len > layout->line) {
 			putchar('\n');
 			at = 0;
@@ -271,6 +288,8 @@ int table_print(const struct table *table)
  * @table: table
  * @row: number of the row
  *
+ * Cells that have nothing are left out.
+ *
  * Return: object, or NULL if memory is short.
  */
 struct json_object *table_row_json(const struct table *table, size_t row)
@@ -281,6 +300,9 @@ struct json_object *table_row_json(const struct table *table, size_t row)
 	for (column = 0; column < table->columns; column++) {
 		const char *text = table_cell(table, row, column);
 
+		/* nothing is there; of an activity that means none */
+		if (!strcmp(text, "-") && strcmp(table->cell[column], "activity"))
+			continue;
 		if (number_is(text))
 			val = json_object_new_uint64(strtoull(text, NULL, 10));
 		else

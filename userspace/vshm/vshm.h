@@ -5,6 +5,8 @@
  *   main.c		finds the command
  *   options.c		options, those of all commands and those of one
  *   socket.c link.c	what the kernel shows
+ *   monitor.c kill.c	what happens to sockets, and ending them
+ *   sockets.c		the socket table: diag.c by netlink.c, or proc.c
  *   stat.c		the same as rates
  *   guest.c		what vshmd shows, and is asked for
  *   args.c		what QEMU and libvirt have to be told
@@ -35,6 +37,9 @@
 
 struct json_object;
 
+/* Where the tables of the kernel are. */
+#define PROC_NET	"/proc/net"
+
 /* Exit statuses beside EXIT_SUCCESS and EXIT_FAILURE. */
 #define STATUS_USAGE	2	/* not understood */
 
@@ -58,7 +63,7 @@ enum colour {
  * @watch: show it again every so many seconds, 0 to show it once
  * @colour: when to colour
  * @control: where vshmd listens
- * @proc: where the tables of the kernel are
+ * @proc: where the tables of the kernel are, NULL if the user does not say
  * @word: the words, the first names the command
  * @nr: how many there are
  * @argv: what follows the command's name, which is its first
@@ -84,11 +89,14 @@ struct options {
  * struct table - rows of cells
  * @cell: the cells, row after row; the first row has the columns' names
  * @columns: cells in a row
+ * @main: columns that stand side by side even where not all fit, 0 for as many
+ *	as do
  * @cells: cells in all, a multiple of @columns unless a row is under way
  */
 struct table {
 	char	**cell;
 	size_t	columns;
+	size_t	main;
 	size_t	cells;
 };
 
@@ -107,7 +115,9 @@ int usage(const char *text, const struct options *opt, const char *fmt, ...)
 /* commands */
 int do_cat(struct options *opt);
 int do_guest(struct options *opt);
+int do_kill(struct options *opt);
 int do_link(struct options *opt);
+int do_monitor(struct options *opt);
 int do_perf(struct options *opt);
 int do_socket(struct options *opt);
 int do_stat(struct options *opt);
@@ -125,6 +135,7 @@ int proc_read(struct table *table, const char *dir, const char *name,
 
 /* table.c */
 int table_add(struct table *table, const char *fmt, ...) __printf(2, 3);
+void table_cut(struct table *table, size_t rows);
 void table_free(struct table *table);
 size_t table_rows(const struct table *table);
 const char *table_cell(const struct table *table, size_t row, size_t column);
@@ -161,5 +172,6 @@ void stop_on_signals(void);
 bool stopped(void);
 void pause_until(uint64_t ns);
 uint64_t now_ns(void);
+uint64_t tick_after(uint64_t last, double seconds);
 
 #endif /* _VSHM_CMD_H */

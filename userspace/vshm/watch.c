@@ -124,7 +124,6 @@ static int capture(int (*show)(void *arg), void *arg, struct captured *out,
 static int watch_screen(const struct options *opt, int (*show)(void *arg),
 			void *arg)
 {
-	const uint64_t step = (uint64_t)(opt->watch * 1e9);
 	uint64_t next = now_ns();
 	struct captured out = { 0 }, err = { 0 };
 	int status = EXIT_SUCCESS;
@@ -140,7 +139,7 @@ static int watch_screen(const struct options *opt, int (*show)(void *arg),
 			fputs(SCREEN_ENTER, stdout);
 		entered = true;
 		paint(opt, out.text);
-		next += step;
+		next = tick_after(next, opt->watch);
 		pause_until(next);
 	}
 	if (entered) {
@@ -158,7 +157,6 @@ static int watch_screen(const struct options *opt, int (*show)(void *arg),
 static int watch_lines(const struct options *opt, int (*show)(void *arg),
 		       void *arg)
 {
-	const uint64_t step = (uint64_t)(opt->watch * 1e9);
 	uint64_t next = now_ns();
 	int status = EXIT_SUCCESS;
 
@@ -170,7 +168,7 @@ static int watch_lines(const struct options *opt, int (*show)(void *arg),
 			putchar('\n');
 		if (fflush(stdout))
 			return EXIT_FAILURE;
-		next += step;
+		next = tick_after(next, opt->watch);
 		pause_until(next);
 	}
 	return status;
