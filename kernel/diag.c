@@ -356,7 +356,7 @@ static int vshm_diag_dump_start(struct netlink_callback *cb)
 	}
 	cb->data = f;
 	if (f->set & BIT(VSHM_DIAG_REQ_ID))
-		cb->args[0] = f->val[VSHM_DIAG_REQ_ID];
+		cb->args[0] = vshm_table_place(f->val[VSHM_DIAG_REQ_ID]);
 	return 0;
 }
 
@@ -366,24 +366,24 @@ static int vshm_diag_dump_done(struct netlink_callback *cb)
 	return 0;
 }
 
-/* One message full of sockets; cb->args[0] is the ID to go on from. */
+/* One message full of sockets; cb->args[0] is the place to go on from. */
 static int vshm_diag_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct user_namespace *user_ns = sk_user_ns(NETLINK_CB(cb->skb).sk);
 	struct vshm_net *vnet = vshm_net(sock_net(skb->sk));
 	const struct vshm_diag_filter *f = cb->data;
-	unsigned long id = cb->args[0];
+	unsigned long place = cb->args[0];
 	unsigned int budget = VSHM_DIAG_BUDGET;
 	struct vshm_sock *vsk;
 
 	rcu_read_lock();
-	while ((vsk = vshm_table_next(vnet, &id))) {
+	while ((vsk = vshm_table_next(vnet, &place))) {
 		if ((f->states & BIT(READ_ONCE(vsk->sk.sk_state))) &&
 		    vshm_diag_matches(f, vsk, user_ns) &&
 		    vshm_diag_fill(skb, vsk, cb->skb, f->show, NLM_F_MULTI))
 			break;
 		/* no other socket has that ID */
-		id = f->set & BIT(VSHM_DIAG_REQ_ID) ? ULONG_MAX : id + 1;
+		place = f->set & BIT(VSHM_DIAG_REQ_ID) ? ULONG_MAX : place + 1;
 		if (!--budget) {
 			rcu_read_unlock();
 			cond_resched();
@@ -392,7 +392,7 @@ static int vshm_diag_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		}
 	}
 	rcu_read_unlock();
-	cb->args[0] = id;
+	cb->args[0] = place;
 	return skb->len;
 }
 

@@ -12,54 +12,58 @@
 
 #include "vshm.h"
 
-/* The header's page of a ring; the kernel trusts itself to keep the rest. */
+#define VSHM_LOOPBACK_SMALL	(1UL << VSHM_RING_ORDER_MIN)
+
+/*
+ * A ring's header, with the data of a small ring. It is not cleared, no more than
+ * a pipe's pages are: only this kernel reads it, and no further than was written.
+ */
 struct vshm_loopback_ring {
 	struct vshm_ring	ring;
 	struct vshm_ring_mem	mem;
+	u8			data[VSHM_LOOPBACK_SMALL] __aligned(8);
 };
 
-static bool vshm_loopback_one_page(u32 order)
-{
-	return order < PAGE_SHIFT;
-}
+static struct kmem_cache *vshm_loopback_cache;
 
 static int vshm_loopback_alloc(struct vshm_link *link,
 			       struct vshm_ring_mem *mem)
 {
-	struct vshm_loopback_ring *page;
+	struct vshm_loopback_ring *ring;
 
-	page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!page)
+	ring = kmem_cache_alloc(vshm_loopback_cache, GFP_KERNEL);
+	if (!ring)
 		return -ENOBUFS;
-	if (vshm_loopback_one_page(mem->order))
-		mem->data = (u8 *)page + PAGE_SIZE - (1UL << mem->order);
+	if (mem->order == VSHM_RING_ORDER_MIN)
+		mem->data = ring->data;
 	else
-		mem->data = kvzalloc(1UL << mem->order,
-				     GFP_KERNEL_ACCOUNT);
+		mem->data = kvmalloc(1UL << mem->order, GFP_KERNEL_ACCOUNT);
 	if (!mem->data) {
-		free_page((unsigned long)page);
+		kmem_cache_free(vshm_loopback_cache, ring);
 		return -ENOBUFS;
 	}
-	mem->ring = &page->ring;
-	mem->offset = (unsigned long)page;
-	page->mem = *mem;
+	mem->ring = &ring->ring;
+	mem->offset = (unsigned long)ring;
+	ring->mem = *mem;
 	return 0;
 }
 
 static void vshm_loopback_free(struct vshm_link *link,
 			       const struct vshm_ring_mem *mem)
 {
-	if (!vshm_loopback_one_page(mem->order))
+	struct vshm_loopback_ring *ring = (void *)(unsigned long)mem->offset;
+
+	if (mem->data != ring->data)
 		kvfree(mem->data);
-	free_page((unsigned long)mem->offset);
+	kmem_cache_free(vshm_loopback_cache, ring);
 }
 
 static int vshm_loopback_peer_ring(struct vshm_link *link,
 				   struct vshm_ring_mem *mem)
 {
-	struct vshm_loopback_ring *page = (void *)(unsigned long)mem->offset;
+	struct vshm_loopback_ring *ring = (void *)(unsigned long)mem->offset;
 
-	*mem = page->mem;
+	*mem = ring->mem;
 	return 0;
 }
 
@@ -121,6 +125,9 @@ struct vshm_link *vshm_loopback_create(struct vshm_net *vnet)
 		return ERR_PTR(-ENOMEM);
 	err = vshm_link_init(link, &vshm_loopback_ops, vnet, VSHM_CID_LOCAL,
 			     VSHM_CID_LOCAL);
+	/* with one place taken, the XArray keeps its node between connections */
+	if (!err)
+		err = xa_reserve(&link->slots, 1, GFP_KERNEL);
 	if (!err)
 		err = vshm_sysfs_add_link(link);
 	if (err) {
@@ -144,4 +151,24 @@ void vshm_loopback_destroy(struct vshm_link *link)
 	wait_for_completion(&link->released);
 	vshm_link_destroy(link);
 	kfree(link);
+}
+
+/**
+ * vshm_loopback_init() - make the cache of rings
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init vshm_loopback_init(void)
+{
+	vshm_loopback_cache = KMEM_CACHE(vshm_loopback_ring,
+					 SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT);
+	return vshm_loopback_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * vshm_loopback_exit() - free the cache; no namespace has a link any more
+ */
+void vshm_loopback_exit(void)
+{
+	kmem_cache_destroy(vshm_loopback_cache);
 }

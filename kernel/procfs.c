@@ -79,12 +79,12 @@ static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
 static void *vshm_seq_find(struct seq_file *seq, loff_t *pos)
 {
 	struct vshm_net *vnet = vshm_net(seq_file_net(seq));
-	unsigned long id = *pos;
+	unsigned long place = *pos;
 	struct vshm_sock *vsk;
 
-	vsk = vshm_table_next(vnet, &id);
+	vsk = vshm_table_next(vnet, &place);
 	if (vsk)
-		*pos = id;
+		*pos = place;
 	return vsk;
 }
 

@@ -96,7 +96,7 @@ u32 vshm_receiver_order(struct vshm_receiver *r)
 /**
  * vshm_receiver_announce() - offer a larger ring to the sender
  * @r: receiver
- * @mem: memory of the ring, larger than vshm_receiver_order(), cleared
+ * @mem: memory of the ring, larger than vshm_receiver_order()
  *
  * Context: the caller owns @r. The sender is to be notified of space.
  */

@@ -12,7 +12,7 @@
 #define VSHM_TIMEOUT_MAX	(24 * 60 * 60 * MSEC_PER_SEC)
 
 /* A table that is full of sockets would fill the memory first. */
-#define VSHM_LIMIT_MAX		(1 << 24)
+#define VSHM_LIMIT_MAX		((1 << 22) - 1)	/* places in the table */
 
 static unsigned int vshm_one = 1;
 static unsigned int vshm_size_min = 1 << VSHM_RING_ORDER_MIN;

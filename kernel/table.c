@@ -2,8 +2,10 @@
 /*
  * The socket table: one per network namespace, three ways to find an entry.
  *
- * By ID: an XArray, so that a listing can go on where it stopped, whatever came
- * and went meanwhile. By bound address: a hash of ports, each with the few
+ * By ID: an XArray of places, so that a listing can go on where it stopped,
+ * whatever came and went meanwhile. The lower bits of an ID are the place, the
+ * lowest one that was free, which keeps the XArray dense and its nodes in use;
+ * the upper bits count the sockets of all namespaces. By bound address: a hash of ports, each with the few
  * sockets that are bound to it on different CIDs. By connection: a hash of
  * address pairs, which keeps two sockets from being the same end.
  *
@@ -20,6 +22,20 @@
 static unsigned int vshm_net_id;
 
 static atomic64_t vshm_last_id = ATOMIC64_INIT(0);
+
+#define VSHM_PLACE_BITS	22
+#define VSHM_PLACES	XA_LIMIT(1, BIT(VSHM_PLACE_BITS) - 1)
+
+/**
+ * vshm_table_place() - where in a listing an entry is
+ * @id: its ID
+ *
+ * Return: the place, for vshm_table_next().
+ */
+unsigned long vshm_table_place(u64 id)
+{
+	return id & (BIT(VSHM_PLACE_BITS) - 1);
+}
 
 struct vshm_key {
 	u32 local_cid;
@@ -95,14 +111,16 @@ int vshm_table_add(struct vshm_sock *vsk)
 {
 	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
 	int err = -ENOBUFS;
+	u32 place;
 
 	if (atomic_inc_return(&vnet->nr) > READ_ONCE(vnet->limits.max_sockets))
 		goto err_nr;
 	refcount_set(&vsk->entry, 1);
-	vsk->local.id = atomic64_inc_return(&vshm_last_id);
-	err = xa_insert(&vnet->sockets, vsk->local.id, vsk, GFP_KERNEL);
+	err = xa_alloc(&vnet->sockets, &place, vsk, VSHM_PLACES, GFP_KERNEL);
 	if (err)
 		goto err_nr;
+	WRITE_ONCE(vsk->local.id, (u64)atomic64_inc_return(&vshm_last_id) <<
+				  VSHM_PLACE_BITS | place);
 	atomic_inc(&vnet->states[vsk->state]);
 	sock_prot_inuse_add(sock_net(&vsk->sk), vsk->sk.sk_prot, 1);
 	vshm_event_sock(vsk, VSHM_EVENT_NEW, VSHM_UNCONNECTED);
@@ -134,7 +152,7 @@ void vshm_table_put(struct vshm_sock *vsk)
 	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
 
 	if (refcount_dec_and_test(&vsk->entry)) {
-		xa_erase(&vnet->sockets, vsk->local.id);
+		xa_erase(&vnet->sockets, vshm_table_place(vsk->local.id));
 		atomic_dec(&vnet->nr);
 		atomic_dec(&vnet->states[vsk->state]);
 		sock_prot_inuse_add(sock_net(&vsk->sk), vsk->sk.sk_prot, -1);
@@ -155,8 +173,9 @@ struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id)
 	struct vshm_sock *vsk;
 
 	rcu_read_lock();
-	vsk = xa_load(&vnet->sockets, id);
-	if (vsk && !refcount_inc_not_zero(&vsk->sk.sk_refcnt))
+	vsk = xa_load(&vnet->sockets, vshm_table_place(id));
+	if (vsk && (READ_ONCE(vsk->local.id) != id ||
+		    !refcount_inc_not_zero(&vsk->sk.sk_refcnt)))
 		vsk = NULL;
 	rcu_read_unlock();
 	return vsk;
@@ -165,14 +184,24 @@ struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id)
 /**
  * vshm_table_next() - the next entry of a listing
  * @vnet: table
- * @id: in: where to start; out: the ID that was found
+ * @place: in: where to start, 0 at first; out: the place that was found
  *
+ * A socket keeps its place, so a listing shows it once, and does not miss it,
+ * whatever is entered and taken off meanwhile.
  * Context: RCU read side, to the end of which the socket lives.
  * Return: the socket, or NULL at the end.
  */
-struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id)
+struct vshm_sock *vshm_table_next(struct vshm_net *vnet,
+				  unsigned long *place)
 {
-	return xa_find(&vnet->sockets, id, ULONG_MAX, XA_PRESENT);
+	struct vshm_sock *vsk;
+
+	vsk = xa_find(&vnet->sockets, place, ULONG_MAX, XA_PRESENT);
+	/* one that is being entered has no ID yet */
+	while (vsk && !READ_ONCE(vsk->local.id))
+		vsk = xa_find_after(&vnet->sockets, place, ULONG_MAX,
+				    XA_PRESENT);
+	return vsk;
 }
 
 /**
@@ -187,13 +216,13 @@ struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id)
 int vshm_table_active(struct vshm_net *vnet, u32 activity)
 {
 	struct vshm_sock *vsk;
-	unsigned long id = 0;
+	unsigned long place = 0;
 	int n = 0;
 
 	rcu_read_lock();
-	for (; (vsk = vshm_table_next(vnet, &id)); id++) {
+	for (; (vsk = vshm_table_next(vnet, &place)); place++) {
 		n += !!(vshm_activity(vsk) & activity);
-		if (id % 1024)
+		if (place % 1024)
 			continue;
 		rcu_read_unlock();
 		cond_resched();
@@ -391,7 +420,7 @@ static int __net_init vshm_net_init(struct net *net)
 	int err;
 
 	vnet->net = net;
-	xa_init(&vnet->sockets);
+	xa_init_flags(&vnet->sockets, XA_FLAGS_ALLOC1);
 	xa_init(&vnet->links);
 	xa_init(&vnet->policy);
 	spin_lock_init(&vnet->bind_lock);

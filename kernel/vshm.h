@@ -309,7 +309,8 @@ struct vshm_link_info {
  * struct vshm_link_ops - what differs between loopback and a region
  * @name: kind of link, for display
  * @max_slots: connections at the most, plus one
- * @alloc: clear memory for a ring of mem->order in the own half; fills *mem;
+ * @alloc: memory for a ring of mem->order in the own half, cleared if a peer
+ *	can see it; fills *mem;
  *	0 or -ENOBUFS. May sleep.
  * @free: give it back. Process context, may not sleep.
  * @peer_ring: find a ring that the peer named by mem->offset and mem->order;
@@ -509,7 +510,9 @@ void vshm_table_disconnect(struct vshm_sock *vsk);
 struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
 					u32 port);
 struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id);
-struct vshm_sock *vshm_table_next(struct vshm_net *vnet, unsigned long *id);
+struct vshm_sock *vshm_table_next(struct vshm_net *vnet,
+				  unsigned long *place);
+unsigned long vshm_table_place(u64 id);
 int vshm_table_active(struct vshm_net *vnet, u32 activity);
 bool vshm_pending_get(struct vshm_net *vnet);
 void vshm_pending_put(struct vshm_net *vnet);
@@ -640,6 +643,8 @@ void vshm_forward_request(struct vshm_link *link,
 /* loopback.c */
 struct vshm_link *vshm_loopback_create(struct vshm_net *vnet);
 void vshm_loopback_destroy(struct vshm_link *link);
+int vshm_loopback_init(void);
+void vshm_loopback_exit(void);
 
 /* vsock.c */
 void vshm_vsock_init(void);

@@ -67,10 +67,12 @@ static struct {
 	double scale;
 	bool plain_calls;
 	const char *only;
+	const char *tests;
 } plan = {
 	.sizes = { 64, 1024, 4096, 16384, 65536, 262144 },
 	.nr_sizes = 6,
 	.scale = 1,
+	.tests = "stream,latency,connect",
 };
 
 static void vshm_address(struct address *addr)
@@ -384,10 +386,11 @@ static void measure(struct family *f)
 	close_channel(&a);
 	close_channel(&b);
 	plain_calls = plan.plain_calls || !f->address;
-	for (int i = 0; i < plan.nr_sizes; i++)
+	for (int i = 0; i < plan.nr_sizes && strstr(plan.tests, "stream"); i++)
 		f->mb_s[i] = stream(f, plan.sizes[i]);
-	f->round_trip_us = latency(f);
-	if (f->address)
+	if (strstr(plan.tests, "latency"))
+		f->round_trip_us = latency(f);
+	if (f->address && strstr(plan.tests, "connect"))
 		f->connect_us = cycle(f);
 }
 
@@ -507,7 +510,8 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: vshm_bench [--sizes N,...] [--scale X] [--json FILE]\n"
-		"                  [--only FAMILY] [--calls send|write]\n");
+		"                  [--only FAMILY] [--calls send|write]\n"
+		"                  [--tests stream,latency,connect]\n");
 	return 1;
 }
 
@@ -517,6 +521,7 @@ int main(int argc, char **argv)
 		{ "sizes", required_argument, NULL, 's' },
 		{ "scale", required_argument, NULL, 'x' },
 		{ "json", required_argument, NULL, 'j' },
+		{ "tests", required_argument, NULL, 't' },
 		{ "only", required_argument, NULL, 'o' },
 		{ "calls", required_argument, NULL, 'c' },
 		{ },
@@ -533,6 +538,8 @@ int main(int argc, char **argv)
 			json = optarg;
 		else if (opt == 'o')
 			plan.only = optarg;
+		else if (opt == 't')
+			plan.tests = optarg;
 		else if (opt == 'c' && !strcmp(optarg, "write"))
 			plan.plain_calls = true;
 		else if (opt == 'c' && !strcmp(optarg, "send"))
