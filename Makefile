@@ -1,22 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# KERNEL=version	builds for and boots that kernel; default: the newest one
-#			installed together with its headers
+# KERNEL=version	builds for and boots that kernel; a release such as 6.12
+#			will do; default: the newest one installed together with
+#			its headers
 # KDIR=directory	its headers, or a kernel tree that was built
 # V=1			shows what is done
 
-KERNEL ?= $(shell selftests/vm/kernel.sh)
-KDIR ?= /lib/modules/$(KERNEL)/build
-PREFIX ?= /usr/local
 VM := selftests/vm
+kernel = $(shell KERNEL='$(KERNEL)' KDIR='$(KDIR)' $(VM)/kernel.sh $(1))
+kernel_version := $(call kernel)
+kernel_root := $(call kernel,--root)
+
+ifeq ($(kernel_root),)
+KDIR ?= /lib/modules/$(kernel_version)/build
+kmake = $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
+else
+KDIR := $(kernel_root)/usr/src/linux-headers-$(kernel_version)
+kmake = $(VM)/kmake.sh
+endif
+PREFIX ?= /usr/local
 
 all: modules userspace
 
 modules: headers
-	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) W=1 modules
+	@$(kmake) W=1 modules
 
 modules_install: modules
-	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules_install
+	@$(if $(kernel_root),echo "$(kernel_version) is not installed" >&2; exit 1)
+	@$(kmake) modules_install
 
 headers:
 	@test -e $(KDIR)/Makefile || { \
@@ -33,7 +44,7 @@ clean:
 	@rm -rf selftests/build
 	@$(MAKE) --no-print-directory -C userspace clean
 	@if [ -e $(KDIR)/Makefile ]; then \
-		$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) clean; fi
+		$(kmake) clean; fi
 
 demo:
 	@$(VM)/demo.sh
@@ -54,6 +65,9 @@ check-lifecycle:
 
 check-debug:
 	@$(VM)/debug.sh
+
+check-kernels:
+	@$(VM)/check-kernels.sh
 
 bench:
 	@$(VM)/bench.sh
@@ -78,6 +92,8 @@ help:
 	@echo '			small kernel for the guests first: some minutes'
 	@echo 'make check-debug	tests in VMs on a kernel with KASAN, lockdep and more,'
 	@echo '			which is built first: some minutes'
+	@echo 'make check-kernels	a part of them on each kernel that is supported; fetches'
+	@echo '			those of other suites'
 	@echo 'make lint		static checks of modules, programs and scripts'
 	@echo 'make bench		instruction counts beside other socket families'
 	@echo
@@ -86,5 +102,5 @@ help:
 
 .PHONY: all modules modules_install headers userspace install clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
-	check-big check-nested check-lifecycle check-debug lint \
+	check-big check-nested check-lifecycle check-debug check-kernels lint \
 	bench

@@ -247,14 +247,25 @@ static const struct file_operations vshm_host_fops = {
 	.llseek		= noop_llseek,
 };
 
+/*
+ * Only a minor number that is known beforehand lets depmod(8) write down a
+ * static node, which loads the module when it is opened. This one is of those
+ * for local use.
+ */
+#define VSHM_HOST_MINOR	250
+
 static struct miscdevice vshm_host_device = {
-	.minor	= MISC_DYNAMIC_MINOR,
+	.minor	= VSHM_HOST_MINOR,
 	.name	= "vshm",
 	.fops	= &vshm_host_fops,
 	.mode	= 0600,
 };
 module_misc_device(vshm_host_device);
 
+module_param_named(minor, vshm_host_device.minor, int, 0444);
+MODULE_PARM_DESC(minor, "minor number of /dev/vshm (default 250; 255: any that is free)");
+
 MODULE_DESCRIPTION("AF_VSHM links between a host and its guests");
 MODULE_LICENSE("GPL");
+MODULE_ALIAS_MISCDEV(VSHM_HOST_MINOR);
 MODULE_ALIAS("devname:vshm");

@@ -8,6 +8,12 @@ set -eu -o pipefail
 
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 groups=" $* "
+# a kernel that is asked for and not there is fetched
+fetch=
+if [ -n "${KERNEL:-}" ] && ! "$VM_DIR/kernel.sh" >/dev/null; then
+	fetch=$KERNEL
+	groups+="fetch "
+fi
 packages=()
 # what installing would start on this machine is unpacked here instead
 unpacked=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm/unpacked
@@ -16,8 +22,8 @@ unpack=()
 # Image and headers are in step when they come from one run of the package
 # manager, so both are asked for. Sources are packaged by release, 6.1 for
 # 6.1.0-56-amd64; without a kernel yet, the distribution's default is right.
-if kernel=$("$VM_DIR/kernel.sh"); then
-	release=-$(cut -d. -f1,2 <<<"$kernel")
+if release=$("$VM_DIR/kernel.sh" --source); then
+	release=-$release
 else
 	release=
 	packages+=(linux-image-amd64 linux-headers-amd64)
@@ -42,6 +48,7 @@ table()
 	vm	socat			socat
 	vm	cpio			cpio
 	vm	xz			xz-utils
+	vm	zstd			zstd
 	vm	depmod			kmod
 	vm	busybox			busybox-static
 	check	python3			python3
@@ -62,6 +69,7 @@ table()
 	lint	clang			clang
 	lint	clang-tidy		clang-tidy
 	lint	shellcheck		shellcheck
+	fetch	mmdebstrap		mmdebstrap
 	debug	flex			flex
 	debug	bison			bison
 	debug	bc			bc
@@ -91,7 +99,7 @@ while read -r group what package how; do
 	fi
 done < <(table)
 
-[ $((${#packages[@]} + ${#unpack[@]})) -gt 0 ] || exit 0
+[ "$((${#packages[@]} + ${#unpack[@]}))$fetch" != 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
 	echo "deps.sh: please install (Debian's names): ${packages[*]} ${unpack[*]}" >&2
@@ -105,14 +113,12 @@ export DEBIAN_FRONTEND=noninteractive
 
 if [ "$(id -u)" = 0 ]; then
 	root=()
-	echo "Installing: ${packages[*]}${unpack[*]:+; unpacking: ${unpack[*]}}"
+	why=Installing
 else
-	root=(sudo "--preserve-env=DEBIAN_FRONTEND,INITRD")
-	echo "Root is needed to install: ${packages[*]} ${unpack[*]:+(and for the package lists)}"
+	root=(sudo "--preserve-env=DEBIAN_FRONTEND,INITRD,HOME,XDG_CACHE_HOME")
+	why="Root is needed to install"
 fi
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 # unpack_packages: the programs of $unpack to $unpacked
 unpack_packages()
 {
@@ -128,10 +134,18 @@ unpack_packages()
 	rm -rf "$dir"
 }
 
-if ! { "${root[@]}" apt-get update &&
-       "${root[@]}" apt-get install -y --no-install-recommends "${packages[@]}" &&
-       unpack_packages
-     } >"$log" 2>&1 </dev/null; then
-	tail -n 30 "$log" >&2
-	exit 1
+if [ $((${#packages[@]} + ${#unpack[@]})) -gt 0 ]; then
+	echo "$why: ${packages[*]}${unpack[*]:+; unpacking: ${unpack[*]}}"
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	if ! { "${root[@]}" apt-get update &&
+	       "${root[@]}" apt-get install -y --no-install-recommends "${packages[@]}" &&
+	       unpack_packages
+	     } >"$log" 2>&1 </dev/null; then
+		tail -n 30 "$log" >&2
+		exit 1
+	fi
+fi
+if [ -n "$fetch" ]; then
+	"${root[@]}" "$VM_DIR/kernel-fetch.sh" "$fetch"
 fi

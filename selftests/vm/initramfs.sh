@@ -34,21 +34,22 @@ archive()
 # install_stock_modules ROOT: they may be compressed, BusyBox wants them plain
 install_stock_modules()
 {
-	local root=$1 dir=lib/modules/$KERNEL name verb file
+	local root=$1 dir=lib/modules/$KERNEL name verb file dest
 
-	[ -d "/$dir" ] || return 0
+	[ -d "$KERNEL_ROOT/$dir" ] || return 0
 	mkdir -p "$root/$dir"
-	cp "/$dir"/modules.{order,builtin*} "$root/$dir/"
+	cp "$KERNEL_ROOT/$dir"/modules.{order,builtin*} "$root/$dir/"
 	for name in "${STOCK_MODULES[@]}"; do
 		while read -r verb file _; do
 			[ "$verb" = insmod ] || continue
-			mkdir -p "$root/${file%/*}"
+			dest=$root/${file#"$KERNEL_ROOT"}
+			mkdir -p "${dest%/*}"
 			case $file in
-			*.xz)	xz -dc "$file" >"$root/${file%.xz}" ;;
-			*.zst)	zstd -qdc "$file" >"$root/${file%.zst}" ;;
-			*)	cp "$file" "$root/$file" ;;
+			*.xz)	xz -dc "$file" >"${dest%.xz}" ;;
+			*.zst)	zstd -qdc "$file" >"${dest%.zst}" ;;
+			*)	cp "$file" "$dest" ;;
 			esac
-		done < <(modprobe --show-depends -S "$KERNEL" "$name")
+		done < <(modprobe --show-depends -d "$KERNEL_ROOT/" -S "$KERNEL" "$name")
 	done
 	depmod -b "$root" "$KERNEL"
 }
@@ -62,7 +63,7 @@ base_archive()
 	sources=("$VM_DIR"/{initramfs.sh,init,common.sh,guest.sh}
 		"$(command -v busybox)" "$(command -v socat)")
 	key=$({ cat "${sources[@]}"; ldd "$(command -v socat)" | cut -d'(' -f1
-		cat "/lib/modules/$KERNEL/modules.dep" 2>/dev/null || true
+		cat "$KERNEL_ROOT/lib/modules/$KERNEL/modules.dep" 2>/dev/null || true
 		echo "$KERNEL"; } | sha256sum | cut -c1-16)
 	file=$CACHE/base-$key.cpio
 	if [ ! -e "$file" ]; then

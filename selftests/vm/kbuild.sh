@@ -12,7 +12,7 @@ CACHE=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm
 name=$1
 fragment=$VM_DIR/$name.config
 
-release=$("$VM_DIR/kernel.sh" | cut -d. -f1,2)
+release=$("$VM_DIR/kernel.sh" --source)
 source=linux-source-$release
 version=$(dpkg-query -W -f '${Version}' "$source")
 dir=$CACHE/$name-$version-$(sha256sum <"$fragment" | cut -c1-16)

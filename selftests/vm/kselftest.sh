@@ -11,7 +11,7 @@ set -eu -o pipefail
 
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tests=$(dirname "$VM_DIR")
-release=$("$VM_DIR/kernel.sh" | cut -d. -f1,2)
+release=$("$VM_DIR/kernel.sh" --source)
 tarball=/usr/src/linux-source-$release.tar.xz
 dir=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm/kselftest-$release-slow
 

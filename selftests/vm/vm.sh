@@ -6,7 +6,8 @@
 # guest's command shell). All state lies there, so a VM started in one subshell
 # can be used and ended from any other.
 
-KERNEL=$("$VM_DIR/kernel.sh") || die "no kernel with headers is installed"
+KERNEL_ROOT=$("$VM_DIR/kernel.sh" --root) || die "no kernel with headers is installed"
+KERNEL=$("$VM_DIR/kernel.sh")
 VM_TIMEOUT=${VM_TIMEOUT:-60}
 VM_MEMORY=${VM_MEMORY:-512M}
 VM_CPUS=2
@@ -35,8 +36,11 @@ accelerator()
 # compressed one, and the kernel can be entered without that (PVH).
 kernel_image()
 {
-	local image=${VMLINUZ:-/boot/vmlinuz-$KERNEL} plain skip length
+	local image plain skip length
 
+	image=$KERNEL_ROOT/boot/vmlinuz-$KERNEL
+	[ -e "$image" ] || image=$KERNEL_ROOT/lib/modules/$KERNEL/vmlinuz
+	image=${VMLINUZ:-$image}
 	if [ -n "${KDIR:-}" ] && [ -e "$KDIR/vmlinux" ]; then
 		echo "$KDIR/vmlinux"
 		return
@@ -49,8 +53,10 @@ kernel_image()
 		skip=$(((1 + $(le_number "$image" 0x1f1 1)) * 512 +
 			$(le_number "$image" 0x248 4)))
 		length=$(le_number "$image" 0x24c 4)
-		tail -c +$((skip + 1)) "$image" | head -c "$length" |
-			xz -dc --single-stream >"$plain.$$" 2>/dev/null || true
+		tail -c +$((skip + 1)) "$image" | head -c "$length" >"$plain.packed"
+		xz -dc --single-stream <"$plain.packed" >"$plain.$$" 2>/dev/null ||
+			zstd -qdc <"$plain.packed" >"$plain.$$" 2>/dev/null || true
+		rm "$plain.packed"
 		[ -s "$plain.$$" ] || ln -sf "$image" "$plain.$$"
 		mv "$plain.$$" "$plain"
 	fi

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make check-kernels: on each kernel that is supported, the modules are built
+# anew, without a warning, and a part of the tests is run: enough to see that
+# the socket calls, the table, two VMs and unloading work there. KERNELS="..."
+# names other kernels, as KERNEL does. Each is built in a copy of the tree, so
+# that what was built for the machine's own kernel stays as it is.
+
+# shellcheck source=selftests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/vm/report.sh
+. "$VM_DIR/report.sh"
+
+unset KERNEL KDIR
+"$VM_DIR/deps.sh" build vm check
+KERNELS=${KERNELS:-$("$VM_DIR/kernel.sh") bookworm-backports trixie-backports}
+export TESTS=${TESTS:-^(socket_api|seqpacket|poll|table|states|module.sh|unload|test_both_see_the_link|test_files_both_ways_at_once)$}
+
+# build COPY: fails with a warning, too
+build()
+{
+	env -u MAKEFLAGS -u MFLAGS make -C "$1" -j"$(nproc)" \
+		--no-print-directory modules 2>&1 | tee "$RUN/build.log"
+	! grep -i warning "$RUN/build.log"
+}
+
+# try_kernel KERNEL: its tests; the verdict of each goes to the output of ours
+try_kernel()
+{
+	local copy=$TOP/selftests/build/kernel-$1 status=0
+
+	rm -rf "$copy"
+	mkdir -p "$copy"
+	rsync -a --exclude=/.git --filter=':- .gitignore' "$TOP/" "$copy/"
+	attempt "builds without a warning" build "$copy"
+	"$copy/selftests/vm/check.sh" loopback two-vm >"$RUN/log" 2>&1 </dev/null || status=$?
+	sed -nE 's,^(ok|not ok) .*# SKIP.*,skip,p; t; s,^(ok|not ok) .*,\1,p' "$RUN/log" >>"$RUN/results"
+	if [ $status != 0 ]; then
+		grep -av '^ok ' "$RUN/log" | indent
+		# not even a test ran
+		grep -q '^not' "$RUN/results" || echo "not ok" >>"$RUN/results"
+	fi
+	rm -rf "$copy"
+}
+
+: >"$RUN/all"
+for kernel in $KERNELS; do
+	export KERNEL=$kernel
+	begin=$SECONDS
+	"$VM_DIR/deps.sh" build vm check
+	: >"$RUN/results"
+	say "== Linux $("$VM_DIR/kernel.sh")"
+	try_kernel "$kernel"
+	verdict=$(summary) && word=ok || word="not ok"
+	echo "$word Linux $("$VM_DIR/kernel.sh"): $verdict ($((SECONDS - begin)) s)"
+	cat "$RUN/results" >>"$RUN/all"
+done
+mv "$RUN/all" "$RUN/results"
+say "== done"
+summary

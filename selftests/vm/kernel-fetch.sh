@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kernel-fetch.sh KERNEL: gets a kernel of another suite of Debian, with its
+# headers and the compiler that they want, into a tree of its own in the cache.
+# Nothing is installed: the tree is only unpacked, its scripts are not run.
+# KERNEL is a release (6.12) or a suite (trixie-backports). Takes root, for
+# owners and modes of files.
+#
+# The mirror is that of the machine's own suite.
+
+set -eu -o pipefail
+
+CACHE=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm
+want=$1
+# where a release is looked for, in this order, and what each suite builds on
+suites=(bookworm-backports trixie-backports trixie)
+
+# shellcheck disable=SC1091
+. /etc/os-release
+# shellcheck disable=SC2016
+mirror=$(apt-get indextargets --format '$(CREATED_BY) $(CODENAME) $(COMPONENT) $(REPO_URI)' |
+	awk -v codename="${VERSION_CODENAME:-}" \
+		'$1 == "Packages" && $2 == codename && $3 == "main" { print $4; exit }')
+if [ "${ID:-}" != debian ] || [ -z "$mirror" ]; then
+	echo "kernel-fetch.sh: apt knows no mirror of Debian" >&2
+	exit 1
+fi
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM HUP
+# what the machine says about proxies, dates and the like
+apt-config dump Acquire | grep -E '^Acquire::(http|https|Check|Retries)' >"$scratch/apt.conf" || true
+
+# sources SUITE: lines for that suite and the one that it is an addition to
+sources()
+{
+	printf "deb $mirror %s main\n" "$1"
+	[ "${1%-backports}" = "$1" ] || printf "deb $mirror %s main\n" "${1%-backports}"
+}
+
+# release_of SUITE: the release of its kernel, such as 6.12; asks the mirror
+release_of()
+{
+	local dir=$scratch/$1 options
+
+	mkdir -p "$dir"/{lists,cache,parts}
+	sources "$1" | head -n 1 >"$dir/parts/suite.list"
+	options=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$dir/parts"
+		-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache"
+		-o "APT::Sandbox::User=root")
+	apt-get "${options[@]}" update >&2
+	apt-cache "${options[@]}" madison "linux-image-$arch" |
+		awk '{ print $3; exit }' | cut -d. -f1,2
+}
+
+arch=$(dpkg --print-architecture)
+suite=
+for candidate in "${suites[@]}"; do
+	[ "$candidate" != "$want" ] || suite=$want
+done
+if [ -z "$suite" ]; then
+	for suite in "${suites[@]}" ''; do
+		[ -n "$suite" ] || break
+		release=$(release_of "$suite" 2>"$scratch/log")
+		[ "$release" != "$want" ] || break
+		known+=" $release ($suite)"
+	done
+	if [ -z "$suite" ]; then
+		echo "kernel-fetch.sh: no kernel $want; there are:$known" >&2
+		exit 1
+	fi
+fi
+
+tree=$CACHE/kernels/$suite
+# Two runs at once fetch it once.
+mkdir -p "$CACHE/kernels"
+exec {lock}>"$CACHE/kernels.lock"
+flock "$lock"
+[ ! -e "$tree" ] || exit 0
+
+echo "fetching the kernel of $suite, once; about 120 MB" >&2
+rm -rf "$tree.new"
+# kernel-doc, which checks comments, is perl or python
+if ! sources "$suite" | mmdebstrap --mode=root --variant=extract \
+	--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+	--aptopt="$scratch/apt.conf" --aptopt="APT::Default-Release \"$suite\"" \
+	--include="linux-image-$arch,linux-headers-$arch,make,gcc,perl,python3,mawk,?essential" \
+	"$suite" "$tree.new" - >"$scratch/log" 2>&1; then
+	tail -n 20 "$scratch/log" >&2
+	exit 1
+fi
+# what installing would have done
+ln -sf mawk "$tree.new/usr/bin/awk"
+mkdir -p "$tree.new/mnt"
+for dir in "$tree.new"/lib/modules/*; do
+	depmod -b "$tree.new" "${dir##*/}"
+done
+mv "$tree.new" "$tree"
