@@ -75,7 +75,7 @@ base_archive()
 		install_file "$root" "$(command -v socat)" bin/socat
 		install_stock_modules "$root"
 		archive "$root" "$file.$$"
-		find "$CACHE" -name 'base-*' -mtime +7 -delete
+		find "$CACHE" -maxdepth 1 -name 'base-*' -mtime +7 -delete
 		mv "$file.$$" "$file"
 		rm -rf "$root"
 	fi
