@@ -37,8 +37,29 @@ headers:
 userspace:
 	@$(MAKE) --no-print-directory -C userspace
 
-install: modules_install userspace
+install: modules_install install-files
+
+install-files: userspace
 	@$(MAKE) --no-print-directory -C userspace PREFIX=$(PREFIX) install
+	@$(MAKE) --no-print-directory -C packaging PREFIX=$(PREFIX) install
+
+# what install would write is what is removed; changed configuration stays
+uninstall:
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; \
+	$(MAKE) -s DESTDIR=$$dir install-files; \
+	cd $$dir; find . ! -type d | while read -r file; do \
+		case $$file in \
+		./etc/vshm/*) ! cmp -s $$file $(DESTDIR)/$$file || \
+			rm -f $(DESTDIR)/$$file ;; \
+		*) rm -f $(DESTDIR)/$$file ;; \
+		esac; \
+	done
+	@rm -f $(INSTALL_MOD_PATH)/lib/modules/$(kernel_version)/*/vshm.ko* \
+		$(INSTALL_MOD_PATH)/lib/modules/$(kernel_version)/*/vshm_ivshmem.ko* \
+		$(INSTALL_MOD_PATH)/lib/modules/$(kernel_version)/*/vshm_host.ko*
+
+deb:
+	@packaging/deb.sh
 
 clean:
 	@rm -rf selftests/build
@@ -75,6 +96,8 @@ bench:
 help:
 	@echo 'make			modules and programs'
 	@echo 'make install		installs them: modules, vshmd, vshm'
+	@echo 'make uninstall		removes what install wrote'
+	@echo 'make deb		Debian packages, in packages/'
 	@echo 'make clean		removes what was built'
 	@echo
 	@echo 'These boot VMs, and first install what they need and is missing:'
@@ -100,7 +123,8 @@ help:
 	@echo 'KERNEL=version or KDIR=directory chooses the kernel, ACCEL=kvm or tcg'
 	@echo 'how VMs run it, V=1 shows builds.'
 
-.PHONY: all modules modules_install headers userspace install clean demo help \
+.PHONY: all modules modules_install headers userspace install install-files \
+	uninstall deb clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
 	check-big check-nested check-lifecycle check-debug check-kernels lint \
 	bench

@@ -69,6 +69,11 @@ table()
 	lint	clang			clang
 	lint	clang-tidy		clang-tidy
 	lint	shellcheck		shellcheck
+	deb	dpkg-buildpackage	dpkg-dev
+	deb	dh			debhelper
+	deb	dh_dkms			dh-dkms
+	deb	rsync			rsync
+	deb	lintian			lintian
 	fetch	mmdebstrap		mmdebstrap
 	debug	flex			flex
 	debug	bison			bison
