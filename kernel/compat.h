@@ -63,6 +63,15 @@ static inline bool vshm_poll_waits(const poll_table *wait)
 #define VSHM_CLASS_CONST
 #endif
 
+/* 7.1: a namespace is told by what all kinds of them have in common */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+#define VSHM_NS_TAG struct ns_common
+#define vshm_ns_tag(net) (&(net)->ns)
+#else
+#define VSHM_NS_TAG void
+#define vshm_ns_tag(net) (net)
+#endif
+
 /* 6.6: the number of entries is given, not found by an empty one */
 static inline struct ctl_table_header *
 vshm_register_net_sysctl(struct net *net, const char *path,

@@ -150,9 +150,10 @@ static const struct device_type vshm_table_type = {
 
 /* The class */
 
-static const void *vshm_class_namespace(VSHM_CLASS_CONST struct device *dev)
+static const VSHM_NS_TAG *
+vshm_class_namespace(VSHM_CLASS_CONST struct device *dev)
 {
-	return to_vshm_device(dev)->vnet->net;
+	return vshm_ns_tag(to_vshm_device(dev)->vnet->net);
 }
 
 static void vshm_class_release(struct device *dev)
