@@ -102,10 +102,12 @@ vm_boot()
 		       -icount "shift=0,sleep=off") ;;
 	esac
 
+	# no_timer_check: a guest that waits too long for its CPU would take its
+	# timer for broken
 	qemu-system-x86_64 -name "$name" "${accel[@]}" -m "$VM_MEMORY" \
 		-nodefaults -no-user-config -no-reboot -display none \
 		-kernel "$IMAGE" -initrd "$initrd" -append \
-		"console=ttyS0 loglevel=5 panic=-1 oops=panic ${VM_APPEND:-} VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW" \
+		"console=ttyS0 loglevel=5 panic=-1 oops=panic no_timer_check ${VM_APPEND:-} VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW" \
 		-chardev "file,id=console,path=$dir/console,append=on" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \

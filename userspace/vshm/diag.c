@@ -158,37 +158,39 @@ static void write_cell(char *cell, size_t size, enum form form,
 		       const struct nlattr *attr)
 {
 	uint64_t number = number_of(attr);
+	const char *word = NULL;
 
 	switch (form) {
 	case FORM_NUMBER:
-		snprintf(cell, size, "%" PRIu64, number);
 		break;
 	case FORM_HEX:
 		snprintf(cell, size, "0x%" PRIx64, number);
-		break;
+		return;
 	case FORM_ANY:
 		if (number == VSHM_CID_ANY)
-			strcpy(cell, "*");
-		else
-			snprintf(cell, size, "%" PRIu64, number);
+			word = "*";
 		break;
 	case FORM_STATE:
-		strcpy(cell, state_text(number));
+		word = state_text(number);
 		break;
 	case FORM_ACTIVITY:
-		strcpy(cell, activity_text(number));
+		word = activity_text(number);
 		break;
 	case FORM_BLOCK:
-		strcpy(cell, number ? "nonblock" : "block");
+		word = number ? "nonblock" : "block";
 		break;
 	case FORM_UP:
-		strcpy(cell, number ? "up" : "down");
+		word = number ? "up" : "down";
 		break;
 	case FORM_STRING:
-		if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			snprintf(cell, size, "%s", mnl_attr_get_str(attr));
+		word = mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ?
+			"?" : mnl_attr_get_str(attr);
 		break;
 	}
+	if (word)
+		snprintf(cell, size, "%s", word);
+	else
+		snprintf(cell, size, "%" PRIu64, number);
 }
 
 static bool is_nest(uint16_t type)

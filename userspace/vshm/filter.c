@@ -38,22 +38,22 @@ enum kind {
  */
 static const struct {
 	const char	*word;
-	enum kind	kind;
 	const char	*column;
 	const char	*other;
+	enum kind	kind;
 	uint16_t	attr;
 } fields[] = {
-	{ "state", KIND_STATE, "state", NULL, VSHM_DIAG_REQ_STATES },
-	{ "type", KIND_TYPE, "l.type", NULL, VSHM_DIAG_REQ_TYPES },
-	{ "cid", KIND_CID, "l.cid", "r.cid", 0 },
-	{ "l.cid", KIND_CID, "l.cid", NULL, VSHM_DIAG_REQ_LOCAL_CID },
-	{ "r.cid", KIND_CID, "r.cid", NULL, VSHM_DIAG_REQ_REMOTE_CID },
-	{ "port", KIND_PORT, "l.port", "r.port", 0 },
-	{ "l.port", KIND_PORT, "l.port", NULL, VSHM_DIAG_REQ_LOCAL_PORT },
-	{ "r.port", KIND_PORT, "r.port", NULL, VSHM_DIAG_REQ_REMOTE_PORT },
-	{ "uid", KIND_USER, "uid", NULL, VSHM_DIAG_REQ_UID },
-	{ "inode", KIND_NUMBER, "inode", NULL, 0 },
-	{ "id", KIND_NUMBER, "id", NULL, VSHM_DIAG_REQ_ID },
+	{ "state", "state", NULL, KIND_STATE, VSHM_DIAG_REQ_STATES },
+	{ "type", "l.type", NULL, KIND_TYPE, VSHM_DIAG_REQ_TYPES },
+	{ "cid", "l.cid", "r.cid", KIND_CID, 0 },
+	{ "l.cid", "l.cid", NULL, KIND_CID, VSHM_DIAG_REQ_LOCAL_CID },
+	{ "r.cid", "r.cid", NULL, KIND_CID, VSHM_DIAG_REQ_REMOTE_CID },
+	{ "port", "l.port", "r.port", KIND_PORT, 0 },
+	{ "l.port", "l.port", NULL, KIND_PORT, VSHM_DIAG_REQ_LOCAL_PORT },
+	{ "r.port", "r.port", NULL, KIND_PORT, VSHM_DIAG_REQ_REMOTE_PORT },
+	{ "uid", "uid", NULL, KIND_USER, VSHM_DIAG_REQ_UID },
+	{ "inode", "inode", NULL, KIND_NUMBER, 0 },
+	{ "id", "id", NULL, KIND_NUMBER, VSHM_DIAG_REQ_ID },
 };
 
 #define NR_FIELDS	((int)(sizeof(fields) / sizeof(fields[0])))
@@ -266,13 +266,13 @@ static uint64_t wanted(const struct condition *c, bool *can)
 
 	switch (fields[c->field].kind) {
 	case KIND_STATE:
-		while (strcasecmp(c->value, states[i]))
+		while (states[i] && strcasecmp(c->value, states[i]))
 			i++;
 		/* activities are asked for in another way, and not here */
 		*can = i < VSHM_NR_STATES;
 		return 1ULL << i;
 	case KIND_TYPE:
-		while (strcasecmp(c->value, types[i]))
+		while (i < 2 && strcasecmp(c->value, types[i]))
 			i++;
 		return 1ULL << numbers[i];
 	default:
