@@ -90,6 +90,15 @@ check-debug:
 check-kernels:
 	@$(VM)/check-kernels.sh
 
+check-races:
+	@$(VM)/debug.sh -r
+
+# calls at random for hours: STEPS of 10 calls in each of 4 threads, twice
+fuzz: export VSHM_STEPS = $(or $(STEPS),100000)
+fuzz: export VM_SLOW = 200
+fuzz:
+	@TESTS='^fuzz$$' $(VM)/debug.sh loopback
+
 bench:
 	@$(VM)/bench.sh
 
@@ -117,6 +126,8 @@ help:
 	@echo '			which is built first: some minutes'
 	@echo 'make check-kernels	a part of them on each kernel that is supported; fetches'
 	@echo '			those of other suites'
+	@echo 'make check-races	tests inside one VM on a kernel that finds data races'
+	@echo 'make fuzz		calls at random on the kernel of check-debug; STEPS=100000'
 	@echo 'make lint		static checks of modules, programs and scripts'
 	@echo 'make bench		instruction counts beside other socket families'
 	@echo
@@ -126,5 +137,5 @@ help:
 .PHONY: all modules modules_install headers userspace install install-files \
 	uninstall deb clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
-	check-big check-nested check-lifecycle check-debug check-kernels lint \
-	bench
+	check-big check-nested check-lifecycle check-debug check-kernels \
+	check-races fuzz lint bench

@@ -62,8 +62,11 @@ check_host()
 	tap vshmd "$status" "$RUN/out"
 }
 
+# of a kernel with KUnit
+kunit=()
+[ ! -e "$TOP/vshm_kunit.ko" ] || kunit=(vshm/vshm_kunit.ko="$TOP/vshm_kunit.ko")
 pack tests vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
-	vshm/vshm_host.ko="$TOP/vshm_host.ko" vshm/selftests="$RUN/selftests" \
+	vshm/vshm_host.ko="$TOP/vshm_host.ko" "${kunit[@]}" vshm/selftests="$RUN/selftests" \
 	vshm/vshm_bulk="$bulk" bin/vshmd="$TOP/userspace/vshmd/vshmd" \
 	bin/vshm="$TOP/userspace/vshm/vshm" \
 	vshm/programs="$TOP/selftests/programs" \

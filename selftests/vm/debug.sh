@@ -6,7 +6,9 @@
 # built for it. A copy of the tree is built, so that what was built for the
 # machine's own kernel stays as it is.
 #
-# debug.sh [PHASE]...	as in check.sh; default: loopback two-vm
+# debug.sh [-r] [PHASE]...	as in check.sh; default: loopback two-vm
+#
+#   -r	look for data races instead, with KCSAN (kcsan.config); default: loopback
 #
 # KDIR=directory names a kernel built by hand, to be used instead.
 
@@ -14,10 +16,17 @@ set -eu -o pipefail
 
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$VM_DIR/../.." && pwd)
-copy=$TOP/selftests/build/debug
+kernel=(debug)
+phases=(loopback two-vm)
+if [ "${1:-}" = -r ]; then
+	kernel=(kcsan debug)
+	phases=(loopback)
+	shift
+fi
+copy=$TOP/selftests/build/${kernel[0]}
 
 "$VM_DIR/deps.sh" build vm check debug
-export KDIR=${KDIR:-$("$VM_DIR/kbuild.sh" debug)}
+export KDIR=${KDIR:-$("$VM_DIR/kbuild.sh" "${kernel[@]}")}
 unset KERNEL MAKEFLAGS MFLAGS
 
 mkdir -p "$copy"
@@ -27,5 +36,5 @@ rsync -a --delete --exclude=/.git --filter=':- .gitignore' "$TOP/" "$copy/"
 # lock want room; under emulation every access pays for being looked at.
 export VM_DEBUG=1 VM_MEMORY=${VM_MEMORY:-1536M} VM_SLOW=${VM_SLOW:-4}
 export VSHM_STEPS=${VSHM_STEPS:-500}
-[ $# -gt 0 ] || set -- loopback two-vm
+[ $# -gt 0 ] || set -- "${phases[@]}"
 exec "$copy/selftests/vm/check.sh" "$@"

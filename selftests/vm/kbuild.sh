@@ -1,21 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kbuild.sh NAME: prints the directory of a kernel built with NAME.config on top
-# of tinyconfig, to be used as KDIR. It is built from the packaged source when
-# it is not in the cache yet, and only what modules and VMs need of it is kept.
+# kbuild.sh NAME [BASE]: prints the directory of a kernel built with NAME.config
+# on top of BASE.config, if that is given, and of tinyconfig, to be used as KDIR.
+# It is built from the packaged source when it is not in the cache yet, and only
+# what modules and VMs need of it is kept.
 
 set -eu -o pipefail
 
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm
 name=$1
-fragment=$VM_DIR/$name.config
+fragments=(${2:+"$VM_DIR/$2.config"} "$VM_DIR/$name.config")
 
 release=$("$VM_DIR/kernel.sh" --source)
 source=linux-source-$release
 version=$(dpkg-query -W -f '${Version}' "$source")
-dir=$CACHE/$name-$version-$(sha256sum <"$fragment" | cut -c1-16)
+dir=$CACHE/$name-$version-$(cat "${fragments[@]}" | sha256sum | cut -c1-16)
 
 # Prints the directory and ends if it is there.
 finished()
@@ -40,28 +41,39 @@ trap 'rm -rf "$build"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # What runs at the PVH entry, before there is shadow memory, must not be
-# instrumented for KASAN: enlighten.c, which calls memcmp() of string.c.
+# instrumented for KASAN: enlighten.c, which calls memcmp() of string.c. KCSAN
+# watches modules alone: they are what is tested, and all of it would take hours.
 kernel_make()
 {
 	env -u MAKEFLAGS -u MFLAGS -u KDIR -u KERNEL nice -n 5 \
 		make -C "$build" -j"$(nproc)" "LOCALVERSION=-vshm-$name" \
-		KASAN_SANITIZE_enlighten.o=n KASAN_SANITIZE_string.o=n "$@"
+		KASAN_SANITIZE_enlighten.o=n KASAN_SANITIZE_string.o=n \
+		KCSAN_SANITIZE=n "$@"
 }
 
-# Prints the lines of the fragment that did not make it into the configuration,
+# Prints what the fragments ask for; of each option the last line counts.
+options()
+{
+	cat "${fragments[@]}" | awk '
+	/^CONFIG_/ { option = $0; sub(/=.*/, "", option) }
+	/^# CONFIG_.* is not set$/ { option = $2 }
+	option { line[option] = $0; option = "" }
+	END { for (option in line) print line[option] }'
+}
+
+# Prints the lines of the fragments that did not make it into the configuration,
 # as happens when an option depends on another.
 missing_options()
 {
-	grep -E '^(CONFIG_|# CONFIG_.* is not set$)' "$fragment" |
-		while read -r line; do
-			# what cannot be set at all is not set, either
-			option=${line#\# } option=${option%%[ =]*}
-			if [[ $line == \#* ]]; then
-				! grep -q "^$option=" "$build/.config" || echo "$line"
-			else
-				grep -qxF "$line" "$build/.config" || echo "$line"
-			fi
-		done
+	options | while read -r line; do
+		# what cannot be set at all is not set, either
+		option=${line#\# } option=${option%%[ =]*}
+		if [[ $line == \#* ]]; then
+			! grep -q "^$option=" "$build/.config" || echo "$line"
+		else
+			grep -qxF "$line" "$build/.config" || echo "$line"
+		fi
+	done
 }
 
 build_kernel()
@@ -76,7 +88,7 @@ build_kernel()
 		--exclude="$source/drivers/gpu/*."{c,h} \
 		-xJf "/usr/src/$source.tar.xz"
 	kernel_make tinyconfig
-	cat "$fragment" >>"$build/.config"
+	options >>"$build/.config"
 	kernel_make olddefconfig
 	missing=$(missing_options)
 	if [ -n "$missing" ]; then

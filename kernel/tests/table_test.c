@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The socket table and the state machine. */
+#include <kunit/test.h>
+#include <net/tcp_states.h>
+
+#include "vshm.h"
+
+#define TABLE_SOCKS	4
+#define TABLE_PORT	4000000000U	/* that nobody else has */
+
+static struct vshm_sock *table_sock(struct kunit *test, unsigned int i)
+{
+	struct socket **socks = test->priv;
+
+	return vshm_sk(socks[i]->sk);
+}
+
+static int table_init(struct kunit *test)
+{
+	struct socket **socks;
+	unsigned int i;
+	int err;
+
+	socks = kunit_kcalloc(test, TABLE_SOCKS, sizeof(*socks), GFP_KERNEL);
+	if (!socks)
+		return -ENOMEM;
+	test->priv = socks;
+	for (i = 0; i < TABLE_SOCKS; i++) {
+		err = sock_create_kern(&init_net, vshm_family, SOCK_STREAM, 0,
+				       &socks[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void table_exit(struct kunit *test)
+{
+	struct socket **socks = test->priv;
+	unsigned int i;
+
+	for (i = 0; socks && i < TABLE_SOCKS; i++)
+		if (socks[i])
+			sock_release(socks[i]);
+}
+
+static int table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
+{
+	int err;
+
+	lock_sock(&vsk->sk);
+	err = vshm_table_bind(vsk, cid, port);
+	release_sock(&vsk->sk);
+	return err;
+}
+
+static void table_unbind(struct vshm_sock *vsk)
+{
+	lock_sock(&vsk->sk);
+	vshm_table_unbind(vsk);
+	release_sock(&vsk->sk);
+}
+
+/* Who is bound there, or NULL. */
+static struct vshm_sock *table_bound(u32 cid, u32 port)
+{
+	struct vshm_sock *vsk;
+
+	vsk = vshm_table_find_bound(vshm_net(&init_net), cid, port);
+	if (vsk)
+		sock_put(&vsk->sk);
+	return vsk;
+}
+
+static void table_test_bind(struct kunit *test)
+{
+	struct vshm_sock *a = table_sock(test, 0), *b = table_sock(test, 1);
+	struct vshm_sock *c = table_sock(test, 2);
+
+	/* one CID each, and nobody for all of them */
+	KUNIT_EXPECT_EQ(test, table_bind(a, 3, TABLE_PORT), 0);
+	KUNIT_EXPECT_EQ(test, table_bind(b, 3, TABLE_PORT), -EADDRINUSE);
+	KUNIT_EXPECT_EQ(test, table_bind(b, 4, TABLE_PORT), 0);
+	KUNIT_EXPECT_EQ(test, table_bind(c, VSHM_CID_ANY, TABLE_PORT),
+			-EADDRINUSE);
+	KUNIT_EXPECT_PTR_EQ(test, table_bound(3, TABLE_PORT), a);
+	KUNIT_EXPECT_PTR_EQ(test, table_bound(4, TABLE_PORT), b);
+	KUNIT_EXPECT_NULL(test, table_bound(5, TABLE_PORT));
+	KUNIT_EXPECT_NULL(test, table_bound(3, TABLE_PORT + 1));
+
+	/* all of them, and nobody for one */
+	table_unbind(a);
+	table_unbind(b);
+	KUNIT_EXPECT_NULL(test, table_bound(3, TABLE_PORT));
+	KUNIT_EXPECT_EQ(test, table_bind(c, VSHM_CID_ANY, TABLE_PORT), 0);
+	KUNIT_EXPECT_EQ(test, table_bind(a, 3, TABLE_PORT), -EADDRINUSE);
+	KUNIT_EXPECT_PTR_EQ(test, table_bound(77, TABLE_PORT), c);
+	table_unbind(c);
+	table_unbind(c);
+	KUNIT_EXPECT_NULL(test, table_bound(77, TABLE_PORT));
+}
+
+static void table_test_any_port(struct kunit *test)
+{
+	struct vshm_sock *vsk;
+	unsigned int i, j;
+
+	for (i = 0; i < TABLE_SOCKS; i++) {
+		vsk = table_sock(test, i);
+		KUNIT_ASSERT_EQ(test, table_bind(vsk, VSHM_CID_ANY,
+						 VSHM_PORT_ANY), 0);
+		KUNIT_EXPECT_GT(test, vsk->local.port, VSHM_PORT_PRIVILEGED);
+		KUNIT_EXPECT_NE(test, vsk->local.port, VSHM_PORT_ANY);
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_NE(test, vsk->local.port,
+					table_sock(test, j)->local.port);
+	}
+	for (i = 0; i < TABLE_SOCKS; i++)
+		table_unbind(table_sock(test, i));
+}
+
+/* A search that comes to the end of the ports starts again above the privileged. */
+static void table_test_port_wrap(struct kunit *test)
+{
+	struct vshm_net *vnet = vshm_net(&init_net);
+	unsigned int i;
+
+	spin_lock(&vnet->bind_lock);
+	vnet->next_port = VSHM_PORT_ANY - 1;
+	spin_unlock(&vnet->bind_lock);
+	for (i = 0; i < 2; i++)
+		KUNIT_ASSERT_EQ(test, table_bind(table_sock(test, i),
+						 VSHM_CID_ANY, VSHM_PORT_ANY),
+				0);
+	KUNIT_EXPECT_EQ(test, table_sock(test, 0)->local.port,
+			VSHM_PORT_ANY - 1);
+	KUNIT_EXPECT_EQ(test, table_sock(test, 1)->local.port,
+			VSHM_PORT_PRIVILEGED + 1);
+	for (i = 0; i < 2; i++)
+		table_unbind(table_sock(test, i));
+}
+
+static int table_connect(struct vshm_sock *vsk, u32 local_port, u32 remote_port)
+{
+	int err;
+
+	lock_sock(&vsk->sk);
+	vsk->local.cid = 3;
+	vsk->local.port = local_port;
+	vsk->remote.cid = 4;
+	vsk->remote.port = remote_port;
+	err = vshm_table_connect(vsk);
+	release_sock(&vsk->sk);
+	return err;
+}
+
+static void table_disconnect(struct vshm_sock *vsk)
+{
+	lock_sock(&vsk->sk);
+	vshm_table_disconnect(vsk);
+	release_sock(&vsk->sk);
+}
+
+static void table_test_connect(struct kunit *test)
+{
+	struct vshm_sock *a = table_sock(test, 0), *b = table_sock(test, 1);
+
+	KUNIT_EXPECT_EQ(test, table_connect(a, TABLE_PORT, 1), 0);
+	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 1), -EADDRINUSE);
+	/* what was not entered is not taken out */
+	table_disconnect(b);
+	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 1), -EADDRINUSE);
+	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 2), 0);
+	table_disconnect(b);
+	table_disconnect(a);
+	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 1), 0);
+	table_disconnect(b);
+}
+
+/* A listing shows each socket once, in the order of IDs, and goes on after it. */
+static void table_test_list(struct kunit *test)
+{
+	struct vshm_net *vnet = vshm_net(&init_net);
+	unsigned long id = table_sock(test, 0)->local.id;
+	struct vshm_sock *vsk;
+	unsigned int i;
+
+	for (i = 1; i < TABLE_SOCKS; i++)
+		KUNIT_EXPECT_GT(test, table_sock(test, i)->local.id,
+				table_sock(test, i - 1)->local.id);
+	rcu_read_lock();
+	for (i = 0; i < TABLE_SOCKS; id++) {
+		vsk = vshm_table_next(vnet, &id);
+		if (!vsk || id > table_sock(test, TABLE_SOCKS - 1)->local.id)
+			break;
+		/* another program's, meanwhile */
+		if (vsk != table_sock(test, i))
+			continue;
+		KUNIT_EXPECT_EQ(test, vsk->local.id, id);
+		i++;
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, i, TABLE_SOCKS);
+}
+
+/* The entry stays as long as anybody holds it. */
+static void table_test_hold(struct kunit *test)
+{
+	struct vshm_net *vnet = vshm_net(&init_net);
+	struct vshm_sock *vsk = table_sock(test, 0);
+	struct socket **socks = test->priv;
+	unsigned long id = vsk->local.id, seen = id;
+
+	vshm_table_hold(vsk);
+	sock_release(socks[0]);
+	socks[0] = NULL;
+	KUNIT_EXPECT_EQ(test, vsk->state, VSHM_TERMINATED);
+	rcu_read_lock();
+	KUNIT_EXPECT_PTR_EQ(test, vshm_table_next(vnet, &seen), vsk);
+	rcu_read_unlock();
+	vshm_table_put(vsk);
+	seen = id;
+	rcu_read_lock();
+	vshm_table_next(vnet, &seen);
+	rcu_read_unlock();
+	KUNIT_EXPECT_NE(test, seen, id);
+}
+
+static struct kunit_case table_cases[] = {
+	KUNIT_CASE(table_test_bind),
+	KUNIT_CASE(table_test_any_port),
+	KUNIT_CASE(table_test_port_wrap),
+	KUNIT_CASE(table_test_connect),
+	KUNIT_CASE(table_test_list),
+	KUNIT_CASE(table_test_hold),
+	{ }
+};
+
+static struct kunit_suite table_suite = {
+	.name		= "vshm_table",
+	.init		= table_init,
+	.exit		= table_exit,
+	.test_cases	= table_cases,
+};
+
+/* Every move that state-machine.rst has, and no other. */
+static const char * const state_moves[][2] = {
+	{ "UNCONNECTED", "BOUND" },
+	{ "UNCONNECTED", "CONNECTED" },
+	{ "UNCONNECTED", "TERMINATED" },
+	{ "BOUND", "LISTENING" },
+	{ "BOUND", "CONNECTING" },
+	{ "BOUND", "TERMINATED" },
+	{ "LISTENING", "DISCONNECTED" },
+	{ "LISTENING", "TERMINATED" },
+	{ "CONNECTING", "CONNECTED" },
+	{ "CONNECTING", "BOUND" },
+	{ "CONNECTED", "SHUTDOWN" },
+	{ "CONNECTED", "DISCONNECTED" },
+	{ "SHUTDOWN", "DISCONNECTED" },
+	{ "DISCONNECTED", "TERMINATED" },
+};
+
+static bool state_move(unsigned int from, unsigned int to)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(state_moves); i++)
+		if (!strcmp(state_moves[i][0], vshm_state_names[from]) &&
+		    !strcmp(state_moves[i][1], vshm_state_names[to]))
+			return true;
+	return false;
+}
+
+static void state_test_moves(struct kunit *test)
+{
+	unsigned int from, to, legal = 0;
+
+	for (from = 0; from < VSHM_NR_STATES; from++) {
+		for (to = 0; to < VSHM_NR_STATES; to++) {
+			legal += vshm_state_legal(from, to);
+			KUNIT_EXPECT_EQ_MSG(test, vshm_state_legal(from, to),
+					    state_move(from, to), "%s -> %s",
+					    vshm_state_names[from],
+					    vshm_state_names[to]);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, legal, ARRAY_SIZE(state_moves));
+}
+
+/* What other code of the kernel sees follows the status. */
+static void state_test_set(struct kunit *test)
+{
+	static const struct { u8 state, generic; } way[] = {
+		{ VSHM_BOUND, TCP_CLOSE },
+		{ VSHM_CONNECTING, TCP_SYN_SENT },
+		{ VSHM_BOUND, TCP_CLOSE },
+		{ VSHM_LISTENING, TCP_LISTEN },
+	};
+	struct vshm_sock *vsk = table_sock(test, 0);
+	unsigned long before = jiffies;
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, vsk->state, VSHM_UNCONNECTED);
+	lock_sock(&vsk->sk);
+	for (i = 0; i < ARRAY_SIZE(way); i++) {
+		vshm_set_state(vsk, way[i].state);
+		KUNIT_EXPECT_EQ(test, vsk->state, way[i].state);
+		KUNIT_EXPECT_EQ(test, vsk->sk.sk_state, way[i].generic);
+		KUNIT_EXPECT_FALSE(test, time_before(vsk->since, before));
+	}
+	release_sock(&vsk->sk);
+}
+
+static struct kunit_case state_cases[] = {
+	KUNIT_CASE(state_test_moves),
+	KUNIT_CASE(state_test_set),
+	{ }
+};
+
+static struct kunit_suite state_suite = {
+	.name		= "vshm_state",
+	.init		= table_init,
+	.exit		= table_exit,
+	.test_cases	= state_cases,
+};
+
+kunit_test_suites(&table_suite, &state_suite);
