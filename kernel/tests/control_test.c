@@ -501,12 +501,14 @@ static void control_test_slots(struct kunit *test)
 {
 	struct control *c = test->priv;
 	struct socket *sock[CONTROL_SLOTS];
-	struct vshm_record response;
+	struct vshm_record rec;
 	unsigned int i;
 
 	for (i = 1; i < CONTROL_SLOTS; i++)
-		sock[i] = control_connect(test, i, &response);
-	control_receive(c, control_request(c, 1));
+		sock[i] = control_connect(test, i, &rec);
+	rec = control_request(c, 1);
+	rec.src_port = 1;
+	control_receive(c, rec);
 	KUNIT_ASSERT_EQ(test, c->nr_sent, 1);
 	KUNIT_EXPECT_EQ(test, c->sent[0].op, VSHM_OP_RESET);
 	KUNIT_EXPECT_EQ(test, c->sent[0].reason, ENOBUFS);

@@ -4,7 +4,7 @@
 # One VM: every test program over CID 1, then what unloading leaves behind.
 
 # A program that hangs is ended before the VM as a whole is.
-PROGRAM_TIMEOUT=240
+PROGRAM_TIMEOUT=600
 
 loopback_vm()
 {
