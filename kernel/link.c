@@ -249,7 +249,7 @@ static void vshm_link_kill_conn(struct vshm_conn *conn)
 	vshm_lock(sk);
 	if (rcu_access_pointer(vsk->conn) == conn) {
 		if (vsk->state != VSHM_CONNECTING)
-			vsk->gone = true;
+			WRITE_ONCE(vsk->gone, true);
 		vshm_sock_reset(vsk, ECONNRESET);
 		vshm_conn_detach(vsk);
 	}

@@ -293,12 +293,14 @@ void vshm_write_space(struct sock *sk)
 void vshm_wake_all(struct sock *sk)
 {
 	__poll_t events = EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
+	u8 shut = READ_ONCE(sk->sk_shutdown);
 
-	if (sk->sk_shutdown & RCV_SHUTDOWN)
+	/* not every caller has the socket's lock */
+	if (shut & RCV_SHUTDOWN)
 		events |= EPOLLRDHUP;
-	if (sk->sk_shutdown == SHUTDOWN_MASK)
+	if (shut == SHUTDOWN_MASK)
 		events |= EPOLLHUP;
-	if (sk->sk_err)
+	if (READ_ONCE(sk->sk_err))
 		events |= EPOLLERR;
 	WRITE_ONCE(vshm_sk(sk)->local.event, events);
 	sk->sk_state_change(sk);
@@ -402,7 +404,7 @@ __poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (shut == SHUTDOWN_MASK)
 		mask |= EPOLLHUP;
-	if (READ_ONCE(sk->sk_err) || vsk->gone ||
+	if (READ_ONCE(sk->sk_err) || READ_ONCE(vsk->gone) ||
 	    !skb_queue_empty_lockless(&sk->sk_error_queue))
 		mask |= EPOLLERR;
 	return mask;
