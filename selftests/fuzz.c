@@ -38,17 +38,20 @@ static struct vshm_bed beds[2];
  * @ns: the namespace that it makes sockets in
  * @steps: how many
  * @nth: file to arm faults with, or -1
+ * @signals: that interrupt what blocks
  * @buf: bytes that can be written, and a page after them that cannot be touched
  * @calls: made
  * @good: those that succeeded
  * @strange: an errno that no program should see, or 0
  * @done: at the end
+ * @bounces: lets ends of links go and come back
  */
 struct fuzz {
 	uint64_t random;
 	int ns;
 	int steps;
 	int nth;
+	sigset_t signals;
 	char *buf;
 	unsigned long calls;
 	unsigned long good;
@@ -134,9 +137,18 @@ static socklen_t any_addr(struct fuzz *f, struct sockaddr_vshm *addr)
 	return any_size(f, sizeof(*addr));
 }
 
+/*
+ * Where requests fail, nothing may block: the frame of a signal that interrupts
+ * it would be a copy that fails, too, and end the program.
+ */
+static bool may_block(struct fuzz *f)
+{
+	return f->nth < 0 && often(f, 2);
+}
+
 static int any_type(struct fuzz *f)
 {
-	int flags = often(f, 2) ? 0 : SOCK_NONBLOCK;
+	int flags = may_block(f) ? 0 : SOCK_NONBLOCK;
 
 	if (!often(f, 32))
 		return draw(f) % 16 | flags;
@@ -234,7 +246,7 @@ static int call_accept(struct fuzz *f)
 
 	return keep(f, accept4(any_fd(f), named ? (void *)&addr : NULL,
 			       named ? &len : NULL,
-			       often(f, 2) ? 0 : SOCK_NONBLOCK));
+			       may_block(f) ? 0 : SOCK_NONBLOCK));
 }
 
 static int any_flags(struct fuzz *f)
@@ -400,7 +412,7 @@ static int call_ioctl(struct fuzz *f)
 	static const unsigned long known[] = {
 		FIONREAD, SIOCOUTQ, FIONBIO, FIOASYNC,
 	};
-	int value = draw(f) % 2;
+	int value = !may_block(f);
 
 	return ioctl(any_fd(f), often(f, 16) ? known[draw(f) % 4] : draw(f),
 		     often(f, 16) ? (void *)&value : (void *)draw(f));
@@ -410,7 +422,8 @@ static int call_fcntl(struct fuzz *f)
 {
 	if (often(f, 4))
 		return fcntl(any_fd(f), F_SETFL,
-			     draw(f) & (O_NONBLOCK | O_ASYNC));
+			     (may_block(f) ? 0 : O_NONBLOCK) |
+			     (draw(f) & O_ASYNC));
 	return fcntl(any_fd(f), F_SETOWN, getpid());
 }
 
@@ -481,12 +494,16 @@ static void fuzz_call(struct fuzz *f)
 	bool fault = f->nth >= 0 && !often(f, 3);
 	int ret, err;
 
-	if (fault)
+	if (fault) {
+		pthread_sigmask(SIG_BLOCK, &f->signals, NULL);
 		vshm_fault_arm(f->nth, 1 + draw(f) % (1 + draw(f) % 30));
+	}
 	ret = fuzz_table[i](f);
 	err = errno;
-	if (fault)
+	if (fault) {
 		vshm_fault_disarm(f->nth);
+		pthread_sigmask(SIG_UNBLOCK, &f->signals, NULL);
+	}
 	f->calls++;
 	f->good += ret >= 0;
 	if (ret < 0 && err > ERRNO_MAX)
@@ -499,6 +516,8 @@ static void *fuzz_run(void *arg)
 
 	if (vshm_ns_enter(f->ns))
 		abort();
+	sigemptyset(&f->signals);
+	sigaddset(&f->signals, SIGUSR1);
 	if (f->nth >= 0)
 		f->nth = open(VSHM_FAULT_NTH, O_RDWR);
 	for (int step = 0; step < f->steps; step++) {
