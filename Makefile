@@ -129,7 +129,7 @@ help:
 	@echo 'make check-races	tests inside one VM on a kernel that finds data races'
 	@echo 'make fuzz		calls at random on the kernel of check-debug; STEPS=100000'
 	@echo 'make lint		static checks of modules, programs and scripts'
-	@echo 'make bench		instruction counts beside other socket families'
+	@echo 'make bench		AF_VSHM beside other families, pipes and TCP; MODES=counts ...'
 	@echo
 	@echo 'KERNEL=version or KDIR=directory chooses the kernel, ACCEL=kvm or tcg'
 	@echo 'how VMs run it, V=1 shows builds.'

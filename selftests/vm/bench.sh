@@ -1,17 +1,110 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make bench: runs selftests/bench/vshm_bench with one guest instruction as one
-# nanosecond of guest time, so that its figures are instruction counts that two
-# runs agree on. BENCH="ARGUMENTS" goes to the program; ACCEL=kvm or tcg
-# measures time instead.
+# make bench: AF_VSHM beside its neighbours, measured by selftests/bench. Each of
+# the MODES writes results/MODE.txt, .json and .svg:
+#
+#   counts	one VM, one CPU, one guest instruction is one nanosecond of the
+#		guest's time: figures are instruction counts, the best of ROUNDS
+#   smp		one VM, two CPUs, client and server each on its own: ordinary time,
+#		medians of ROUNDS runs
+#   two-vm	two VMs: AF_VSHM over a direct link, TCP over virtio-net; the same
+#
+# BENCH="ARGUMENTS" goes to the program in every mode.
 
 # shellcheck source=selftests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-"$VM_DIR/deps.sh" build vm check
+MODES=${MODES:-counts smp two-vm}
+ROUNDS=${ROUNDS:-3}
+RESULTS=${RESULTS:-$TOP/results}
+export VM_MEMORY=${VM_MEMORY:-1G}
+
+prepare build vm check bench
 bench=$TOP/selftests/build/bench/vshm_bench
 quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" "$bench"
-ACCEL=${ACCEL:-icount} "$VM_DIR/run-vm.sh" -t 900 \
-	-f "vshm/vshm_bench=$bench" \
-	"modprobe vsock_loopback; vshm_bench ${BENCH:-}"
+mkdir -p "$RESULTS"
+
+# shellcheck source=selftests/vm/initramfs.sh
+. "$VM_DIR/initramfs.sh"
+
+# keep NAME VM: takes the guest's JSON and data to the results, and draws them
+keep()
+{
+	vm "$2" 'cat /tmp/json' >"$RESULTS/$1.json"
+	vm "$2" 'cat /tmp/data' >"$RESULTS/$1.dat"
+	gnuplot -e "data='$RESULTS/$1.dat'; name='$1'" \
+		"$TOP/selftests/bench/plot.gp" >"$RESULTS/$1.svg"
+	rm "$RESULTS/$1.dat"
+	say "results: $RESULTS/$1.txt, .json, .svg"
+}
+
+# measure MODE VM ARGUMENT...: one run or several, and their medians
+measure()
+{
+	local mode=$1 name=$2
+
+	shift 2
+	vm -t 3600 "$name" "vshm_bench --rounds $ROUNDS $* ${BENCH:-} \
+		--json /tmp/json --data /tmp/data" | tee "$RESULTS/$mode.txt"
+	keep "$mode" "$name"
+}
+
+one_vm()
+{
+	[ -z "$2" ] || ACCEL=$2
+	# shellcheck source=selftests/vm/vm.sh
+	. "$VM_DIR/vm.sh"
+	vm_boot A "$RUN/bench.cpio"
+	vm_ready A
+	vm A 'load; modprobe vsock_loopback'
+	shift 2
+	measure "$mode" A "$@"
+	vm_kill A
+}
+
+two_vms()
+{
+	local name role=on
+
+	# shellcheck source=selftests/vm/vm.sh
+	. "$VM_DIR/vm.sh"
+	# shellcheck source=selftests/vm/link.sh
+	. "$VM_DIR/link.sh"
+	vshmd_start
+	for name in A B; do
+		link_boot "$name" "$RUN/bench.cpio" -- \
+			-netdev "stream,id=net,server=$role,addr.type=unix,addr.path=$RUN/net" \
+			-device virtio-net-pci,netdev=net
+		role=off
+		eventually 5 [ -S "$RUN/net" ]
+	done
+	for name in A B; do
+		vm_ready "$name"
+		vm "$name" "load; modprobe -a virtio_pci virtio_net
+			    ip addr add 192.0.2.${CID[$name]}/24 dev eth0
+			    ip link set eth0 up"
+	done
+	vm A "eventually 10 grep -q ' up ' /proc/net/vshm_links"
+	vm B 'background server vshm_bench --serve --only vshm,tcp --ip 192.0.2.4
+	      eventually 10 grep -q LISTENING /proc/net/vshm
+	      eventually 10 grep -q :1B58 /proc/net/tcp'
+	vm A 'eventually 10 ping -c 1 -W 1 192.0.2.4 >/dev/null'
+	measure two-vm A --only vshm,tcp --cid 4 --ip 192.0.2.4 \
+		--tests stream,duplex,latency,connect
+	vm_kill A
+	vm_kill B
+}
+
+pack bench vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
+	vshm/vshm_host.ko="$TOP/vshm_host.ko" vshm/vshm_bench="$bench"
+for mode in $MODES; do
+	say "== $mode"
+	case $mode in
+	counts)	(one_vm "$mode" icount --best --growth 1,100,1000,10000) ;;
+	smp)	(one_vm "$mode" "" --pin \
+			--tests stream,duplex,parallel,latency,connect) ;;
+	two-vm)	(two_vms) ;;
+	*)	die "MODES: $mode is none of counts, smp, two-vm" ;;
+	esac
+done

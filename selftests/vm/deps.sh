@@ -62,6 +62,7 @@ table()
 	programs	sshd			openssh-server	unpack
 	check	rsync			rsync
 	check	/usr/src/linux-source$release.tar.xz	linux-source$release
+	bench	gnuplot			gnuplot-nox
 	lint	perl			perl
 	lint	git			git
 	lint	sparse			sparse

@@ -6,7 +6,7 @@
 # kernel) is cached; what changes from run to run is packed into a second one.
 
 # Modules of the stock kernel that a guest can modprobe, for comparisons.
-STOCK_MODULES=(vsock_loopback vsock_diag unix_diag)
+STOCK_MODULES=(vsock_loopback vsock_diag unix_diag virtio_net virtio_pci)
 
 # install_file ROOT SOURCE DEST: copies a file, and what it is linked with
 install_file()

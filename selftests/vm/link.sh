@@ -44,11 +44,14 @@ vshmd_kill()
 	end "$(<"$RUN/vshmd/pid")"
 }
 
-# link_boot NAME [ARCHIVE...]: starts VM A or B at its end of the link; does not
-# wait for it
+# link_boot NAME [ARCHIVE...] [-- QEMU-OPTION...]: starts VM A or B at its end of
+# the link; does not wait for it
 link_boot()
 {
-	vm_boot "$@" -- \
+	local args=("$@")
+
+	[[ " $* " == *" -- "* ]] || args+=(--)
+	vm_boot "${args[@]}" \
 		-chardev "socket,id=link,path=$RUN/vshmd/${CID[$1]}" \
 		-device "ivshmem-doorbell,id=ivshmem,chardev=link,vectors=1" \
 		-qmp "unix:$RUN/$1/qmp,server=on,wait=off"

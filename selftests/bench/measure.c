@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The client's side: gives orders to a server, and takes times.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+
+#define PING	64
+
+double now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
+}
+
+/* Enough for a steady state, little enough for an emulated machine. */
+uint64_t messages(size_t size)
+{
+	uint64_t n = (32 << 20) / size;
+
+	if (n > 16384)
+		n = 16384;
+	n *= plan.scale;
+	return n < 16 ? 16 : n;
+}
+
+static struct order stream_order(size_t size)
+{
+	uint64_t count = messages(size);
+
+	return (struct order) {
+		.kind = ORDER_STREAM,
+		.size = size,
+		.warm = count / 8 + 1,
+		.count = count,
+	};
+}
+
+static void connect_or_die(const struct peer *p, struct channel *c,
+			   const struct order *o)
+{
+	if (peer_connect(p, c, o))
+		die(p->name);
+}
+
+static double measure_dgrams(const struct peer *p, size_t size, double *lost)
+{
+	struct order o = stream_order(size);
+	char *buf = calloc(1, size);
+	uint64_t report[2] = { };
+	bool too_large = false;
+	struct channel c;
+
+	connect_or_die(p, &c, &o);
+	for (uint64_t i = 0; i < o.count; i++) {
+		if (send(c.out, buf, size, 0) >= 0)
+			continue;
+		too_large = errno == EMSGSIZE && !i;
+		if (too_large)
+			break;
+		die("send a datagram");
+	}
+	free(buf);
+	read_total(&c, (char *)report, sizeof(report), sizeof(report));
+	channel_close(&c);
+	if (too_large)
+		return 0;
+	*lost = 1 - (double)report[0] / o.count;
+	return report[1] ? (double)report[0] * size / report[1] : 0;
+}
+
+/**
+ * measure_stream() - one direction, messages of one size
+ * @p: whom
+ * @size: bytes of a message
+ * @lost: takes the share of messages that got lost; datagrams only
+ *
+ * The clock stops when the server has read all.
+ * Return: MB/s, or 0 when messages cannot be that large.
+ */
+double measure_stream(const struct peer *p, size_t size, double *lost)
+{
+	struct order o = stream_order(size);
+	char *buf, byte;
+	struct channel c;
+	double start;
+
+	if (p->type == SOCK_DGRAM)
+		return measure_dgrams(p, size, lost);
+	/* a packet must fit the queue */
+	if (p->type == SOCK_SEQPACKET && size > 128 * 1024)
+		return 0;
+	buf = calloc(1, size);
+	connect_or_die(p, &c, &o);
+	for (uint64_t i = 0; i < o.warm; i++)
+		write_all(&c, buf, size);
+	read_total(&c, &byte, 1, 1);
+	start = now_us();
+	for (uint64_t i = 0; i < o.count; i++)
+		write_all(&c, buf, size);
+	read_total(&c, &byte, 1, 1);
+	start = now_us() - start;
+	channel_close(&c);
+	free(buf);
+	return o.count * size / start;
+}
+
+/**
+ * measure_copies() - the ceiling: each message copied twice, in one process
+ * @size: bytes of a message
+ *
+ * pwrite(2) into a memfd and pread(2) out of it.
+ * Return: MB/s.
+ */
+double measure_copies(size_t size)
+{
+	uint64_t count = messages(size);
+	char *buf = calloc(1, size);
+	int fd = memfd_create("copies", 0);
+	double start = 0;
+
+	for (uint64_t i = 0; i <= count; i++) {
+		if (i == 1)
+			start = now_us();
+		if (pwrite(fd, buf, size, 0) != (ssize_t)size ||
+		    pread(fd, buf, size, 0) != (ssize_t)size)
+			die("copies");
+	}
+	start = now_us() - start;
+	close(fd);
+	free(buf);
+	return count * size / start;
+}
+
+struct job {
+	struct channel c;
+	size_t size;
+	uint64_t count;
+};
+
+static void *write_job(void *data)
+{
+	const struct job *job = data;
+	char *buf = calloc(1, job->size), byte;
+
+	for (uint64_t i = 0; i < job->count; i++)
+		write_all(&job->c, buf, job->size);
+	/* of a stream order the server confirms both halves */
+	if (job->c.in >= 0)
+		read_total(&job->c, &byte, 1, 2);
+	free(buf);
+	return NULL;
+}
+
+/**
+ * measure_duplex() - both directions of one connection at once
+ * @p: whom
+ * @size: bytes of a message
+ *
+ * Return: MB/s of both directions together.
+ */
+double measure_duplex(const struct peer *p, size_t size)
+{
+	struct order o = stream_order(size);
+	struct job job = { .size = size, .count = o.count };
+	char *buf = calloc(1, size);
+	struct channel c;
+	pthread_t thread;
+	double start;
+
+	o.kind = ORDER_DUPLEX;
+	connect_or_die(p, &c, &o);
+	job.c = (struct channel) { .in = -1, .out = c.out };
+	start = now_us();
+	pthread_create(&thread, NULL, write_job, &job);
+	read_total(&c, buf, size, o.count * size);
+	pthread_join(thread, NULL);
+	start = now_us() - start;
+	channel_close(&c);
+	free(buf);
+	return 2 * o.count * size / start;
+}
+
+/**
+ * measure_parallel() - several connections at once, one direction
+ * @p: whom
+ * @size: bytes of a message
+ * @pairs: how many
+ *
+ * Return: MB/s of all together.
+ */
+double measure_parallel(const struct peer *p, size_t size, int pairs)
+{
+	struct order o = stream_order(size);
+	pthread_t threads[pairs];
+	struct job jobs[pairs];
+	double start;
+
+	for (int i = 0; i < pairs; i++) {
+		jobs[i].size = size;
+		jobs[i].count = o.warm + o.count;
+		connect_or_die(p, &jobs[i].c, &o);
+	}
+	start = now_us();
+	for (int i = 0; i < pairs; i++)
+		pthread_create(&threads[i], NULL, write_job, &jobs[i]);
+	for (int i = 0; i < pairs; i++)
+		pthread_join(threads[i], NULL);
+	start = now_us() - start;
+	for (int i = 0; i < pairs; i++)
+		channel_close(&jobs[i].c);
+	return (o.warm + o.count) * size * pairs / start;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Round trips one by one; each takes the price of looking at the clock, too. */
+static void percentiles(const struct channel *c, uint64_t count,
+			struct latency *l)
+{
+	double *times = calloc(count, sizeof(*times));
+	char buf[PING] = "";
+
+	for (uint64_t i = 0; i < count; i++) {
+		times[i] = now_us();
+		write_all(c, buf, PING);
+		read_total(c, buf, PING, PING);
+		times[i] = now_us() - times[i];
+	}
+	qsort(times, count, sizeof(*times), compare);
+	l->p50 = times[count / 2];
+	l->p99 = times[count * 99 / 100];
+	l->p999 = times[count * 999 / 1000];
+	free(times);
+}
+
+/**
+ * measure_latency() - 64 bytes there and back
+ * @p: whom
+ *
+ * Return: the times, in microseconds.
+ */
+struct latency measure_latency(const struct peer *p)
+{
+	uint64_t count = 4000 * plan.scale + 1, warm = count / 8 + 1;
+	struct order o = {
+		.kind = ORDER_ECHO,
+		.busy_poll = p->address ? plan.busy_poll : 0,
+		.size = PING,
+		.warm = warm,
+		.count = 2 * count,
+	};
+	struct latency l = { };
+	char buf[PING] = "";
+	struct channel c;
+
+	connect_or_die(p, &c, &o);
+	for (uint64_t i = 0; i < warm + count; i++) {
+		if (i == warm)
+			l.mean = now_us();
+		write_all(&c, buf, PING);
+		read_total(&c, buf, PING, PING);
+	}
+	l.mean = (now_us() - l.mean) / count;
+	percentiles(&c, count, &l);
+	channel_close(&c);
+	return l;
+}
+
+/**
+ * measure_connect() - connect and close here, accept and close there
+ * @p: whom
+ *
+ * Return: microseconds for one such cycle.
+ */
+double measure_connect(const struct peer *p)
+{
+	uint64_t count = 2000 * plan.scale + 1, warm = count / 8 + 1;
+	struct order o = { .kind = ORDER_CYCLE, .warm = warm, .count = count };
+	struct address addr = { };
+	struct channel c;
+	double start = 0;
+	char byte;
+
+	p->address(&addr);
+	connect_or_die(p, &c, &o);
+	for (uint64_t i = 0; i < warm + count; i++) {
+		int fd;
+
+		if (i == warm)
+			start = now_us();
+		/* a full queue: let the other process accept */
+		while ((fd = peer_dial(p, &addr)) < 0) {
+			if (errno != ECONNREFUSED && errno != ECONNRESET)
+				die("connect");
+			sched_yield();
+		}
+		close(fd);
+	}
+	/* the server closes when it has accepted all */
+	if (recv(c.in, &byte, 1, 0) > 0)
+		die("the end of a cycle");
+	start = now_us() - start;
+	channel_close(&c);
+	return start / count;
+}
+
+/**
+ * measure_growth() - does a message cost more when there are many connections?
+ * @p: whom; takes the results
+ *
+ * Opens connections that stay idle, and measures another one.
+ * Return: false when so many could not be opened.
+ */
+bool measure_growth(struct peer *p)
+{
+	struct order o = { .kind = ORDER_IDLE }, drop = { .kind = ORDER_DROP };
+	struct channel *idle, c;
+	int n = 0, most = 0;
+	bool ok = true;
+	char byte;
+
+	for (int i = 0; i < plan.nr_growth; i++)
+		most = plan.growth[i] > most ? plan.growth[i] : most;
+	idle = calloc(most, sizeof(*idle));
+	for (int i = 0; i < plan.nr_growth && ok; i++) {
+		while (ok && n < plan.growth[i] - 1) {
+			ok = !peer_connect(p, &idle[n], &o);
+			n += ok;
+		}
+		if (!ok) {
+			fprintf(stderr, "vshm_bench: %s: %d connections: %s\n",
+				p->name, n, strerror(errno));
+			break;
+		}
+		p->r.growth_stream[i] = PING / measure_stream(p, PING, NULL);
+		p->r.growth_rtt[i] = measure_latency(p).mean;
+	}
+	for (int i = 0; i < n; i++)
+		channel_close(&idle[i]);
+	free(idle);
+	connect_or_die(p, &c, &drop);
+	read_total(&c, &byte, 1, 1);
+	channel_close(&c);
+	return ok;
+}
