@@ -232,7 +232,7 @@ static long vshm_host_ioctl(struct file *file, unsigned int cmd,
 		if (err)
 			return err;
 		return vshm_policy_set(host->net, policy.src_cid,
-				       policy.dst_cid, policy.allow);
+				       policy.dst_cid, policy.verdict);
 	default:
 		return -ENOTTY;
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /proc/net/vshm and /proc/net/vshm_links: a header line that names the
- * columns, then one line for each socket or link.
+ * /proc/net/vshm, /proc/net/vshm_links and /proc/net/vshm_policy: a header line
+ * that names the columns, then one line for each socket, link or rule.
  */
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -180,6 +180,13 @@ static int vshm_sockstat_show(struct seq_file *seq, void *v)
 	return 0;
 }
 
+static int vshm_rules_show(struct seq_file *seq, void *v)
+{
+	seq_puts(seq, "src dst verdict\n");
+	vshm_policy_show(vshm_net(seq_file_single_net(seq)), seq);
+	return 0;
+}
+
 /**
  * vshm_procfs_init() - show the sockets and links of a network namespace
  * @net: namespace
@@ -197,8 +204,13 @@ int vshm_procfs_init(struct net *net)
 	if (!proc_create_net_single("vshm_sockstat", 0444, net->proc_net,
 				    vshm_sockstat_show, NULL))
 		goto err_links;
+	if (!proc_create_net_single("vshm_policy", 0444, net->proc_net,
+				    vshm_rules_show, NULL))
+		goto err_sockstat;
 	return 0;
 
+err_sockstat:
+	remove_proc_entry("vshm_sockstat", net->proc_net);
 err_links:
 	remove_proc_entry("vshm_links", net->proc_net);
 err_vshm:
@@ -212,6 +224,7 @@ err_vshm:
  */
 void vshm_procfs_exit(struct net *net)
 {
+	remove_proc_entry("vshm_policy", net->proc_net);
 	remove_proc_entry("vshm_sockstat", net->proc_net);
 	remove_proc_entry("vshm_links", net->proc_net);
 	remove_proc_entry("vshm", net->proc_net);

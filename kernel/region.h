@@ -39,6 +39,6 @@ void vshm_region_detach(struct vshm_region_link *rl);
 void vshm_region_interrupt(struct vshm_region_link *rl);
 void vshm_region_panic(struct vshm_region_link *rl);
 
-int vshm_policy_set(struct net *net, u32 src_cid, u32 dst_cid, u32 allow);
+int vshm_policy_set(struct net *net, u32 src_cid, u32 dst_cid, u32 verdict);
 
 #endif /* _VSHM_REGION_H */

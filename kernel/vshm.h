@@ -630,6 +630,7 @@ void vshm_link_kill(struct vshm_link *link);
 void vshm_link_violation(struct vshm_link *link, const char *what);
 
 /* policy.c */
+void vshm_policy_show(struct vshm_net *vnet, struct seq_file *seq);
 bool vshm_policy_allows(struct vshm_net *vnet, u32 src_cid, u32 dst_cid);
 
 /* forward.c */

@@ -126,7 +126,7 @@ TEST_F(forward, precedence)
 {
 	const uint32_t any = VSHM_CID_ANY, a = self->a.cid, b = self->b.cid;
 	struct {
-		uint32_t src, dst, allow;
+		uint32_t src, dst, verdict;
 		int there, back;
 	} steps[] = {
 		{ any, any, 1, 0, 0 },
@@ -138,11 +138,19 @@ TEST_F(forward, precedence)
 		{ b, any, 0, EACCES, EACCES },
 		{ b, a, 1, EACCES, 0 },
 		{ a, b, 1, 0, 0 },
+		/* without a rule, the next one decides */
+		{ a, b, 2, 0, 0 },
+		{ a, any, 2, EACCES, 0 },
+		{ any, b, 2, EACCES, 0 },
+		{ b, a, 2, EACCES, EACCES },
+		{ b, any, 2, EACCES, 0 },
+		{ any, a, 2, EACCES, EACCES },
+		{ any, any, 2, EACCES, EACCES },
 	};
 
 	for (unsigned int i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		ASSERT_EQ(0, vshm_ns_policy(self->host, steps[i].src,
-					    steps[i].dst, steps[i].allow));
+					    steps[i].dst, steps[i].verdict));
 		EXPECT_EQ(steps[i].there, try_connect(&self->a, &self->b)) {
 			TH_LOG("there, step %u", i);
 		}

@@ -533,13 +533,16 @@ TEST_F(host, locked_memory_limit)
 TEST_F(host, policy_values)
 {
 	struct {
-		uint32_t src, dst, allow;
+		uint32_t src, dst, verdict;
 		int error;
 	} cases[] = {
 		{ 3, 4, 1, 0 }, { 3, 4, 0, 0 }, { 4, 3, 1, 0 },
 		{ -1, 4, 1, 0 }, { 3, -1, 1, 0 }, { -1, -1, 0, 0 },
 		{ 65535, 65535, 0, 0 },
-		{ 3, 4, 2, EINVAL }, { 3, 4, -1, EINVAL },
+		{ 3, 4, 2, 0 }, { 3, 4, 2, ENOENT }, { 4, 4, 2, ENOENT },
+		{ -1, -1, 2, 0 }, { -1, -1, 2, ENOENT },
+		{ 2, 4, 2, EINVAL },
+		{ 3, 4, 3, EINVAL }, { 3, 4, -1, EINVAL },
 		{ 2, 4, 1, EINVAL }, { 3, 2, 1, EINVAL },
 		{ 1, 4, 1, EINVAL }, { 3, 1, 1, EINVAL },
 		{ 0, 4, 1, EINVAL }, { 3, 0, 1, EINVAL },
@@ -548,13 +551,64 @@ TEST_F(host, policy_values)
 
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		int ret = vshm_ns_policy(self->ns[0], cases[i].src,
-					 cases[i].dst, cases[i].allow);
+					 cases[i].dst, cases[i].verdict);
 
 		EXPECT_EQ(cases[i].error, ret ? errno : 0) {
 			TH_LOG("%u to %u: %u", cases[i].src, cases[i].dst,
-			       cases[i].allow);
+			       cases[i].verdict);
 		}
 	}
+}
+
+/* How many rows of the policy of @ns differ from @want, "src dst verdict" each. */
+static int policy_rows(int ns, const char * const *want, int nr)
+{
+	struct vshm_table t;
+	int missing = 0;
+
+	if (vshm_ns_enter(ns) || vshm_table_read(&t, VSHM_PROC_POLICY))
+		return -1;
+	for (int i = 0; i < nr && i < t.rows; i++) {
+		char row[64];
+
+		snprintf(row, sizeof(row), "%s %s %s",
+			 vshm_table_cell(&t, i + 1, "src"),
+			 vshm_table_cell(&t, i + 1, "dst"),
+			 vshm_table_cell(&t, i + 1, "verdict"));
+		missing += strcmp(row, want[i]) != 0;
+	}
+	missing += abs(nr - t.rows);
+	vshm_table_free(&t);
+	return missing;
+}
+
+TEST_F(host, policy_list)
+{
+	static const char * const all[] = {
+		"* * deny", "* 4 allow", "3 * deny", "3 4 allow",
+		"65535 65535 allow",
+	};
+	static const char * const rest[] = { "* * deny", "3 4 deny" };
+	const struct {
+		uint32_t src, dst, verdict;
+	} first[] = {
+		{ 3, 4, 1 }, { -1, 4, 1 }, { 65535, 65535, 1 }, { 3, -1, 0 },
+		{ -1, -1, 0 },
+	}, then[] = {
+		{ -1, 4, 2 }, { 65535, 65535, 2 }, { 3, -1, 2 }, { 3, 4, 0 },
+	};
+
+	EXPECT_EQ(0, policy_rows(self->ns[0], NULL, 0));
+	for (unsigned int i = 0; i < sizeof(first) / sizeof(*first); i++)
+		ASSERT_EQ(0, vshm_ns_policy(self->ns[0], first[i].src,
+					    first[i].dst, first[i].verdict));
+	EXPECT_EQ(0, policy_rows(self->ns[0], all, 5));
+	/* the other namespace has its own */
+	EXPECT_EQ(0, policy_rows(self->ns[1], NULL, 0));
+	for (unsigned int i = 0; i < sizeof(then) / sizeof(*then); i++)
+		ASSERT_EQ(0, vshm_ns_policy(self->ns[0], then[i].src,
+					    then[i].dst, then[i].verdict));
+	EXPECT_EQ(0, policy_rows(self->ns[0], rest, 2));
 }
 
 TEST_F(host, policy_size)

@@ -434,17 +434,17 @@ int vshm_ns_pair(int from, int to, uint32_t cid, int pair[2])
 }
 
 /**
- * vshm_ns_policy - add a rule for forwarding
+ * vshm_ns_policy - add, change or remove a rule for forwarding
  * @ns: namespace of the host
  * @src: who connects
  * @dst: to whom
- * @allow: 1 or 0
+ * @verdict: one of enum vshm_verdict
  *
  * Return: 0, or -1 with errno.
  */
-int vshm_ns_policy(int ns, uint32_t src, uint32_t dst, uint32_t allow)
+int vshm_ns_policy(int ns, uint32_t src, uint32_t dst, uint32_t verdict)
 {
-	struct vshm_policy policy = { sizeof(policy), src, dst, allow };
+	struct vshm_policy policy = { sizeof(policy), src, dst, verdict };
 	int dev = bed_open(ns);
 	int ret, err;
 

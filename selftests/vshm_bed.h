@@ -79,7 +79,7 @@ static inline struct vshm_side *vshm_bed_side(const struct vshm_bed *bed,
 int vshm_ns_listener(int ns, int backlog);
 int vshm_ns_connect(int ns, uint32_t cid, uint32_t port);
 int vshm_ns_pair(int from, int to, uint32_t cid, int pair[2]);
-int vshm_ns_policy(int ns, uint32_t src, uint32_t dst, uint32_t allow);
+int vshm_ns_policy(int ns, uint32_t src, uint32_t dst, uint32_t verdict);
 int vshm_ns_sockets(int ns);
 bool vshm_ns_empty(int ns);
 int vshm_fill_up(int fd, unsigned int seed);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reads the socket table, /proc/net/vshm, and the links, /proc/net/vshm_links.
- * The first line of either names the columns, so that the tests depend on
- * names, not on positions.
+ * Reads tables of the kernel: the sockets, the links, the policy. The first line
+ * of each names the columns, so that the tests depend on names, not on positions.
  */
 #ifndef VSHM_PROC_H
 #define VSHM_PROC_H
@@ -12,6 +11,7 @@
 
 #define VSHM_PROC_PATH		"/proc/net/vshm"
 #define VSHM_PROC_LINKS		"/proc/net/vshm_links"
+#define VSHM_PROC_POLICY	"/proc/net/vshm_policy"
 #define VSHM_PROC_COLUMNS	64
 
 /* Skips a test where the table cannot be read. */

@@ -40,6 +40,12 @@ links()
 	}' /proc/net/vshm_links
 }
 
+# policy: SRC:DST:VERDICT of all rules
+policy()
+{
+	vshm policy | awk 'NR > 1 { printf "%s%s:%s:%s", sep, $1, $2, $3; sep = " " }'
+}
+
 ask()
 {
 	vshm --control "$dir/control" "$@" >"$dir/out" 2>&1
@@ -74,6 +80,9 @@ config "$three, $four" '{"src": 3, "dst": "any", "allow": true}'
 start && [ "$(links)" = "3:4194304:1 4:8388608:1" ]
 ok "guests are joined to the host"
 
+[ "$(policy)" = "3:*:allow" ]
+ok "the policy is in force"
+
 kill -KILL $pid
 wait $pid 2>/dev/null
 [ "$(links)" = "3:4194304:1 4:8388608:1" ] && start &&
@@ -101,19 +110,28 @@ config "$three, $larger" '{"src": 4, "dst": 3, "allow": false}'
 ask guest reload && [ "$(links)" = "3:4194304:1 4:16777216:1" ]
 ok "a link that is changed is replaced, another is not disturbed"
 
+[ "$(policy)" = "4:3:deny" ]
+ok "a rule that the configuration no longer has is removed"
+
+config "$three, $larger" '{"src": "any", "dst": 4, "allow": true}'
+kill -KILL $pid
+wait $pid 2>/dev/null
+[ "$(policy)" = "4:3:deny" ] && start && [ "$(policy)" = "*:4:allow" ]
+ok "rules of a vshmd that was killed are replaced by the next one's"
+
 config '{"cid": 1}'
 ! ask guest reload && grep -q 'guests\[0\].cid: 1' "$dir/out" &&
 	[ "$(links)" = "3:4194304:1 4:16777216:1" ]
 ok "a wrong configuration changes nothing"
 
 ! vshmd -g "3=$dir/other" 2>"$dir/out" && grep -q "already" "$dir/out" &&
-	[ ! -e "$dir/other" ]
+	[ ! -e "$dir/other" ] && [ "$(policy)" = "*:4:allow" ]
 ok "another vshmd cannot attach the same CID"
 
 kill -INT $pid
 wait $pid
 sleep 0.5
-[ -z "$(links)" ] && [ ! -e "$dir/3" ] && [ ! -e "$dir/keep" ]
+[ -z "$(links)$(policy)" ] && [ ! -e "$dir/3" ] && [ ! -e "$dir/keep" ]
 ok "SIGINT leaves nothing"
 
 rm -rf "$dir"

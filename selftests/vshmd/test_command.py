@@ -19,7 +19,8 @@ import schema
 from harness import TIMEOUT, ConfigTest, VshmdTest
 from test_control import LINKS, SOCKETS
 
-COMMANDS = ("cat", "guest", "kill", "link", "monitor", "perf", "socket", "stat")
+COMMANDS = ("cat", "guest", "kill", "link", "monitor", "perf", "policy", "socket",
+            "stat")
 
 # What is wrong with some words, and what has to be in the message.
 WRONG = (

@@ -267,7 +267,8 @@ class TestGuestCommand(ConfigTest):
     def test_help(self):
         """-h everywhere, --version"""
         for args, text in (((), "COMMAND"), (("guest",), "vshm guest add"),
-                           (("link",), "vshm link"), (("socket",), "state NAME"),
+                           (("link",), "vshm link"), (("policy",), "vshm policy"),
+                           (("socket",), "state NAME"),
                            (("guest", "add"), "vshm guest add")):
             self.assertIn(text, self.vshm(*args, "-h"))
         self.assertRegex(self.vshm("--version"), r"^vshm [0-9.]+\n$")
@@ -279,7 +280,8 @@ class TestTables(VshmdTest):
     def setUp(self):
         super().setUp()
         self.control = "/none"
-        for name, text in (("vshm", SOCKETS), ("vshm_links", LINKS)):
+        for name, text in (("vshm", SOCKETS), ("vshm_links", LINKS),
+                           ("vshm_policy", "src dst verdict\n* * deny\n3 4 allow\n")):
             with open(os.path.join(self.dir, name), "w", encoding="ascii") as file:
                 file.write(text)
 
@@ -333,6 +335,14 @@ class TestTables(VshmdTest):
         link = json.loads(self.vshm("--proc", self.dir, "-j", "link"))[1]
         self.assertEqual((link["size"], link["kind"]), (64 * M, "region"))
 
+    def test_policy(self):
+        """policy: rules, as a table and as JSON"""
+        self.assertEqual(self.rows("policy"), ["SRC DST VERDICT".split(), "* * deny".split(),
+                                               "3 4 allow".split()])
+        self.assertEqual(json.loads(self.vshm("--proc", self.dir, "-j", "policy"))[1],
+                         {"src": 3, "dst": 4, "verdict": "allow"})
+        self.vshm("policy", "drop", status=2)
+
     def test_columns(self):
         """columns that are new, missing or in another order"""
         with open(os.path.join(self.dir, "vshm_links"), "w", encoding="ascii") as file:
@@ -344,6 +354,6 @@ class TestTables(VshmdTest):
 
     def test_no_module(self):
         """without the module, it is said what to load"""
-        for name in ("socket", "link"):
+        for name in ("socket", "link", "policy"):
             error = self.vshm("--proc", "/no/proc", name, status=1)
             self.assertIn("modprobe vshm", error)

@@ -172,21 +172,35 @@ struct vshm_attach {
 };
 
 /**
+ * enum vshm_verdict - what a rule of the policy says
+ * @VSHM_POLICY_DENY: no; what holds without any rule
+ * @VSHM_POLICY_ALLOW: yes
+ * @VSHM_POLICY_REMOVE: there is to be no rule for this pair; ENOENT if there is
+ *	none
+ */
+enum vshm_verdict {
+	VSHM_POLICY_DENY	= 0,
+	VSHM_POLICY_ALLOW	= 1,
+	VSHM_POLICY_REMOVE	= 2,
+};
+
+/**
  * struct vshm_policy - may one guest connect to another through this host?
  * @size: bytes in this structure, sizeof(struct vshm_policy)
  * @src_cid: who connects
  * @dst_cid: to whom; VSHM_CID_ANY in either stands for every guest
- * @allow: 1 to allow, 0 to deny, which is the default
+ * @verdict: one of enum vshm_verdict
  *
  * A pair that names a CID goes before one that has VSHM_CID_ANY, and @src_cid
  * before @dst_cid. Policy belongs to the network namespace and outlives the
- * file; established connections are not touched.
+ * file; established connections are not touched. /proc/net/vshm_policy lists
+ * the rules.
  */
 struct vshm_policy {
 	__u32	size;
 	__u32	src_cid;
 	__u32	dst_cid;
-	__u32	allow;
+	__u32	verdict;
 };
 
 #define VSHM_IOC_ATTACH		_IOW(0xb5, 0x01, struct vshm_attach)

@@ -2,12 +2,6 @@
 /*
  * vshm link: the links that the kernel has.
  */
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "js.h"
 #include "vshm.h"
 
 static const char help[] =
@@ -25,94 +19,6 @@ static const char * const shown[] = {
 	"heap_used", "resets", "violations",
 };
 
-#define NR_SHOWN	(sizeof(shown) / sizeof(shown[0]))
-
-static bool is_bytes(const char *name)
-{
-	return !strcmp(name, "size") || !strncmp(name, "heap", 4);
-}
-
-static int add_name(struct table *out, const char *name)
-{
-	size_t i;
-
-	if (table_add(out, "%s", name))
-		return -1;
-	for (i = 0; name[i]; i++)
-		out->cell[out->cells - 1][i] =
-			(char)toupper((unsigned char)name[i]);
-	return 0;
-}
-
-static int add_cell(struct table *out, const struct table *t, size_t row,
-		    size_t column)
-{
-	const char *text = table_cell(t, row, column);
-	const char *name = table_cell(t, 0, column);
-	char buf[32];
-
-	if (!row)
-		return add_name(out, name);
-	if (is_bytes(name))
-		text = size_text(strtoull(text, NULL, 10), buf, sizeof(buf));
-	return table_add(out, "%s", text);
-}
-
-static int show_table(const struct options *opt, const struct table *t)
-{
-	const struct error err = { .text = "out of memory" };
-	struct table out = { 0 };
-	size_t row, i;
-	int column, ret = 0;
-
-	for (row = 0; row < table_rows(t); row++) {
-		for (i = 0; i < (opt->extended ? t->columns : NR_SHOWN); i++) {
-			column = opt->extended ? (int)i :
-						 table_column(t, shown[i]);
-			if (column < 0)
-				continue;
-			ret = add_cell(&out, t, row, (size_t)column);
-			if (ret)
-				goto out;
-		}
-		if (!row)
-			out.columns = out.cells;
-	}
-	ret = table_print(&out);
-out:
-	table_free(&out);
-	return ret ? fail(&err) : EXIT_SUCCESS;
-}
-
-static int show_json(const struct table *t)
-{
-	struct json_object *array = json_object_new_array();
-	size_t row;
-
-	for (row = 1; row < table_rows(t); row++) {
-		if (!js_append(array, table_row_json(t, row))) {
-			json_object_put(array);
-			array = NULL;
-			break;
-		}
-	}
-	return print_json(array);
-}
-
-static int show(void *arg)
-{
-	const struct options *opt = arg;
-	struct table table;
-	struct error err;
-	int status;
-
-	if (proc_read(&table, opt->proc, "vshm_links", &err))
-		return fail(&err);
-	status = opt->json ? show_json(&table) : show_table(opt, &table);
-	table_free(&table);
-	return status;
-}
-
 /**
  * do_link - vshm link
  * @opt: command line
@@ -121,12 +27,6 @@ static int show(void *arg)
  */
 int do_link(struct options *opt)
 {
-	int status = parse_own(opt, help, NULL, NULL, NULL);
-
-	if (status >= 0)
-		return status;
-	if (opt->nr > 2 || (opt->nr == 2 && !word_is(opt->word[1], "list")))
-		return usage(help, opt, "'%s' is not known: give list or nothing",
-			     opt->word[opt->nr - 1]);
-	return watch(opt, show, opt);
+	return do_list(opt, help, "vshm_links", shown,
+		       sizeof(shown) / sizeof(shown[0]));
 }

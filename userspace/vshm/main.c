@@ -13,6 +13,7 @@ static const char help[] =
 	"\n"
 	"  socket    the sockets of the family\n"
 	"  link      the links of this machine's kernel\n"
+	"  policy    which guests may connect to each other through this host\n"
 	"  stat      what goes through them, in total or per second\n"
 	"  monitor   what happens to them, as it happens\n"
 	"  kill      ends sockets\n"
@@ -43,6 +44,7 @@ static const struct {
 	{ "link", do_link },
 	{ "monitor", do_monitor },
 	{ "perf", do_perf },
+	{ "policy", do_policy },
 	{ "socket", do_socket },
 	{ "stat", do_stat },
 };

@@ -4,7 +4,8 @@
  *
  *   main.c		finds the command
  *   options.c		options, those of all commands and those of one
- *   socket.c link.c	what the kernel shows
+ *   socket.c link.c policy.c	what the kernel shows
+ *   list.c		what the last two have in common
  *   monitor.c kill.c	what happens to sockets, and ending them
  *   sockets.c		the socket table: diag.c by netlink.c, or proc.c
  *   stat.c		the same as rates
@@ -119,8 +120,13 @@ int do_kill(struct options *opt);
 int do_link(struct options *opt);
 int do_monitor(struct options *opt);
 int do_perf(struct options *opt);
+int do_policy(struct options *opt);
 int do_socket(struct options *opt);
 int do_stat(struct options *opt);
+
+/* list.c */
+int do_list(struct options *opt, const char *help, const char *name,
+	    const char * const *shown, size_t nr);
 
 /* args.c */
 int guest_args(const struct options *opt, struct json_object *links);

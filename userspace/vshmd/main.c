@@ -80,6 +80,21 @@ static int copy_requested(struct specs *to, const struct vshmd *d,
 	return 0;
 }
 
+/*
+ * Without a configuration file, or without host, the policy is somebody else's
+ * business.
+ */
+static bool has_policy(const struct vshmd *d, const struct config *config,
+		       const struct specs *wanted)
+{
+	bool has = config->nr_rules || policy_applied();
+	size_t i;
+
+	for (i = 0; !has && i < wanted->nr; i++)
+		has = spec_is_host(&wanted->spec[i]);
+	return has && d->opt.config;
+}
+
 /* Put the command line and a configuration in force. */
 static int apply(struct vshmd *d, const struct config *config, bool all,
 		 struct error *err)
@@ -94,7 +109,10 @@ static int apply(struct vshmd *d, const struct config *config, bool all,
 		goto out;
 	}
 	ret = links_apply(d, &wanted, all);
-	if (policy_apply(config->rules, config->nr_rules))
+	if (ret && all)
+		goto out;
+	if (has_policy(d, config, &wanted) &&
+	    policy_apply(config->rules, config->nr_rules))
 		ret = -1;
 out:
 	specs_free(&wanted);
@@ -199,8 +217,6 @@ static int take_over(struct vshmd *d)
 		return -1;
 	restore_links(d);
 	d->keeping = !TAILQ_EMPTY(&d->links);
-	if (policy_restore())
-		return -1;
 	keep_drop_rest();
 	return 0;
 }

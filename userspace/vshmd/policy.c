@@ -1,130 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Which guests may connect to each other through the host. The kernel has the
- * rules, and no way to take one back: a pair that the configuration no longer
- * has gets the verdict that would be in force without it. For that, the pairs
- * that the kernel knows are noted in a file that is kept over restarts.
+ * rules, and shows them; what it has beyond those that are wanted is removed,
+ * whoever has put it there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vshm_run.h"
 #include "vshmd.h"
 
-#define KEEP_NAME	"policy"
+#define POLICY_PATH	"/proc/net/vshm_policy"
 
-/* The rules that the kernel has; only their pairs count. */
-static struct rule *known;
-static size_t nr_known;
-static int known_fd = -1;
+/* The policy has been set, and is to be taken back in the end. */
+static bool applied;
 
-static bool matches(uint32_t pattern, uint32_t cid)
+static const char *remedy(int err)
 {
-	return pattern == VSHM_CID_ANY || pattern == cid;
+	if (err == EINVAL || err == ENOTTY)
+		return "the module vshm_host is of another version: load the one that belongs to this vshmd";
+	return "look at the kernel's messages";
 }
 
-/* How much a rule says: @src goes before @dst. */
-static int weight(const struct rule *rule)
-{
-	return (rule->src != VSHM_CID_ANY ? 2 : 0) +
-	       (rule->dst != VSHM_CID_ANY ? 1 : 0);
-}
-
-/* The verdict of these rules for a pair. */
-static bool verdict(const struct rule *rules, size_t nr, uint32_t src,
-		    uint32_t dst)
-{
-	const struct rule *best = NULL;
-	size_t i;
-
-	for (i = 0; i < nr; i++) {
-		if (matches(rules[i].src, src) && matches(rules[i].dst, dst) &&
-		    (!best || weight(&rules[i]) > weight(best)))
-			best = &rules[i];
-	}
-	return best && best->allow;
-}
-
-static bool is_known(const struct rule *rule)
-{
-	size_t i;
-
-	for (i = 0; i < nr_known; i++) {
-		if (known[i].src == rule->src && known[i].dst == rule->dst)
-			return true;
-	}
-	return false;
-}
-
-/* Before the kernel gets to know the pair. */
-static int note(const struct rule *rule)
-{
-	const uint32_t pair[2] = { rule->src, rule->dst };
-	struct rule *more;
-
-	more = reallocarray(known, nr_known + 1, sizeof(*more));
-	if (!more)
-		return -1;
-	known = more;
-	if (known_fd < 0 && keep_enabled()) {
-		known_fd = memfd_create("vshm-policy", MFD_CLOEXEC);
-		if (known_fd < 0)
-			return -1;
-		keep_add(KEEP_NAME, known_fd);
-	}
-	if (known_fd >= 0 &&
-	    pwrite(known_fd, pair, sizeof(pair),
-		   (off_t)(nr_known * sizeof(pair))) != sizeof(pair))
-		return -1;
-	known[nr_known++] = *rule;
-	return 0;
-}
-
-static int set(int fd, const struct rule *rule, bool allow)
+static int set(int fd, const struct rule *rule, uint32_t verdict)
 {
 	const struct vshm_policy policy = {
 		.size = sizeof(policy),
 		.src_cid = rule->src,
 		.dst_cid = rule->dst,
-		.allow = allow,
+		.verdict = verdict,
 	};
 
-	if (ioctl(fd, VSHM_IOC_POLICY, &policy)) {
-		log_msg(LOG_ERR, VSHM_DEVICE ": cannot set the policy from CID %d to CID %d: %s; look at the kernel's messages",
-			(int)rule->src, (int)rule->dst, strerror(errno));
-		return -1;
-	}
-	return 0;
+	/* What somebody else has removed meanwhile is gone. */
+	if (!ioctl(fd, VSHM_IOC_POLICY, &policy) ||
+	    (verdict == VSHM_POLICY_REMOVE && errno == ENOENT))
+		return 0;
+	log_msg(LOG_ERR, VSHM_DEVICE ": cannot set the policy from CID %d to CID %d: %s: %s",
+		(int)rule->src, (int)rule->dst, strerror(errno), remedy(errno));
+	return -1;
 }
 
-/**
- * policy_restore - get to know what an earlier process has told the kernel
- *
- * Return: 0, or -1 after logging why.
- */
-int policy_restore(void)
+static bool get_cid(const char *word, uint32_t *cid)
 {
-	uint32_t pair[2];
-	struct rule *more;
+	char *end;
 
-	known_fd = keep_take(KEEP_NAME);
-	while (known_fd >= 0 &&
-	       pread(known_fd, pair, sizeof(pair),
-		     (off_t)(nr_known * sizeof(pair))) == sizeof(pair)) {
-		more = reallocarray(known, nr_known + 1, sizeof(*more));
-		if (!more) {
-			log_msg(LOG_ERR, "cannot take the policy back: out of memory");
-			return -1;
-		}
-		known = more;
-		known[nr_known].src = pair[0];
-		known[nr_known++].dst = pair[1];
+	*cid = VSHM_CID_ANY;
+	if (!strcmp(word, "*"))
+		return true;
+	*cid = (uint32_t)strtoul(word, &end, 10);
+	return *word && !*end;
+}
+
+static bool has_pair(const struct rule *rules, size_t nr,
+		     const struct rule *rule)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		if (rules[i].src == rule->src && rules[i].dst == rule->dst)
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+/* Remove what the kernel has and @rules have not. */
+static int remove_others(int fd, const struct rule *rules, size_t nr)
+{
+	FILE *file = fopen(POLICY_PATH, "re");
+	char src[16], dst[16];
+	struct rule rule;
+	int ret = 0;
+
+	if (!file) {
+		log_msg(LOG_ERR, POLICY_PATH ": %s: %s", strerror(errno),
+			remedy(ENOTTY));
+		return -1;
+	}
+	while (fscanf(file, "%15s %15s %*s", src, dst) == 2) {
+		/* the first line has names */
+		if (get_cid(src, &rule.src) && get_cid(dst, &rule.dst) &&
+		    !has_pair(rules, nr, &rule) &&
+		    set(fd, &rule, VSHM_POLICY_REMOVE))
+			ret = -1;
+	}
+	fclose(file);
+	return ret;
 }
 
 /**
@@ -136,28 +100,32 @@ int policy_restore(void)
  */
 int policy_apply(const struct rule *rules, size_t nr)
 {
+	int fd = host_open();
+	int ret = 0;
 	size_t i;
-	int fd, ret = 0;
 
-	if (!nr && !nr_known)
-		return 0;
-	fd = host_open();
 	if (fd < 0)
 		return -1;
+	applied = true;
 	for (i = 0; i < nr; i++) {
-		if (!is_known(&rules[i]) && note(&rules[i])) {
-			log_msg(LOG_ERR, "cannot set the policy: out of memory");
-			close(fd);
-			return -1;
-		}
-	}
-	for (i = 0; i < nr_known; i++) {
-		if (set(fd, &known[i],
-			verdict(rules, nr, known[i].src, known[i].dst)))
+		if (set(fd, &rules[i], rules[i].allow ? VSHM_POLICY_ALLOW :
+							VSHM_POLICY_DENY))
 			ret = -1;
 	}
+	if (remove_others(fd, rules, nr))
+		ret = -1;
 	close(fd);
 	return ret;
+}
+
+/**
+ * policy_applied - is the policy that of this process?
+ *
+ * Return: true after policy_apply().
+ */
+bool policy_applied(void)
+{
+	return applied;
 }
 
 /**
@@ -166,14 +134,7 @@ int policy_apply(const struct rule *rules, size_t nr)
  */
 void policy_end(bool keeping)
 {
-	if (!keeping) {
+	if (applied && !keeping)
 		policy_apply(NULL, 0);
-		keep_remove(KEEP_NAME);
-	}
-	free(known);
-	known = NULL;
-	nr_known = 0;
-	if (known_fd >= 0)
-		close(known_fd);
-	known_fd = -1;
+	applied = false;
 }

@@ -152,8 +152,8 @@ int host_open(void);
 int host_attach(struct link *link);
 
 /* policy.c */
-int policy_restore(void);
 int policy_apply(const struct rule *rules, size_t nr);
+bool policy_applied(void);
 void policy_end(bool keeping);
 
 /* server.c */
