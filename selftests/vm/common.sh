@@ -31,7 +31,8 @@ connect()
 }
 
 # eventually SECONDS COMMAND...: try COMMAND until it succeeds; a machine that
-# is slow by a factor gets so many times the seconds
+# is slow by a factor gets so many times the seconds, and one that naps longer
+# in between gets longer as well
 eventually()
 {
 	seconds=$(($1 * ${VM_SLOW:-1}))
@@ -43,6 +44,6 @@ eventually()
 			echo "not within $seconds s: $*" >&2
 			return 1
 		fi
-		sleep 0.05
+		sleep "${VM_NAP:-0.05}"
 	done
 }

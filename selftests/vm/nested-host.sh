@@ -46,18 +46,20 @@ guest_boot()
 	mkdir -p "$dir"
 	mkfifo "$dir/ctl.in" "$dir/ctl.out"
 	: >"$dir/console"
+	# without any other clock than this processor's, idle is not idle
+	khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
 	qemu-system-x86_64 -name "guest $cid" \
 		-accel "tcg,tb-size=64" -cpu qemu64 -smp 1 -m 96M \
 		-M pc,acpi=off,hpet=off,vmport=off,smbus=off,usb=off \
 		-nodefaults -no-user-config -no-reboot -display none \
 		-L /nested -bios qboot.rom \
 		-kernel /nested/vmlinux -initrd /nested/initrd -append \
-		"console=ttyS0 loglevel=5 panic=-1 oops=panic lpj=200000 VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$((VM_SLOW * 4))" \
+		"console=ttyS0 loglevel=5 panic=-1 oops=panic norandmaps lpj=$((khz * 10)) tsc_early_khz=$khz tsc=reliable VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW VM_NAP=0.3" \
 		-chardev "file,id=console,path=$dir/console" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \
 		-chardev "socket,id=host,path=$SOCKETS/$cid" \
-		-device ivshmem-doorbell,chardev=host,vectors=1,addr=4 \
+		-device ivshmem-doorbell,chardev=host,vectors=2,addr=4 \
 		-chardev "socket,id=peer,path=$SOCKETS/$cid-$((7 - cid))" \
 		-device ivshmem-doorbell,chardev=peer,vectors=1,addr=5 \
 		</dev/null >"$dir/qemu.log" 2>&1 &
@@ -97,7 +99,7 @@ guest_answer()
 # guest_ready CID: waits until a guest that was started takes commands
 guest_ready()
 {
-	guest_answer "$1" ready $((120 * VM_SLOW))
+	guest_answer "$1" ready $((280 * VM_SLOW))
 }
 
 # guest CID SECONDS COMMAND: runs COMMAND, which is in base64, in a guest

@@ -75,7 +75,8 @@ nested_pack()
 		etc/common.sh="$VM_DIR/common.sh" etc/guest.sh="$VM_DIR/guest.sh" \
 		vshm/vshm.ko="$modules/vshm.ko" \
 		vshm/vshm_ivshmem.ko="$modules/vshm_ivshmem.ko" "$@"
-	mkdir -p "$RUN/guest.root"/{dev,proc,sys,run,tmp,root}
+	mkdir -p "$RUN/guest.root"/{bin,dev,proc,sys,run,tmp,root}
+	ln -s busybox "$RUN/guest.root/bin/sh"
 	archive "$RUN/guest.root" "$RUN/guest-root.cpio"
 	cat "$RUN"/guest{-root,}.cpio >"$RUN/guest-initrd"
 
@@ -83,7 +84,8 @@ nested_pack()
 	tcg=$(qemu_tcg)
 	pack nested vshm/vshm.ko="$TOP/vshm.ko" \
 		vshm/vshm_host.ko="$TOP/vshm_host.ko" \
-		vshm/vshmd="$TOP/userspace/vshmd/vshmd" \
+		bin/vshmd="$TOP/userspace/vshmd/vshmd" \
+		bin/vshm="$TOP/userspace/vshm/vshm" \
 		nested/vshmd.conf="$RUN/vshmd.conf" \
 		nested/functions.sh="$VM_DIR/nested-host.sh" \
 		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest-initrd" \
@@ -96,7 +98,7 @@ nested_pack()
 # functions of nested-host.sh, or in a guest
 on()
 {
-	local timeout=120
+	local timeout=200
 
 	if [ "$1" = -t ]; then
 		timeout=$2
@@ -117,7 +119,7 @@ nested_up()
 	local cid started=()
 
 	if ! vm_alive H; then
-		VM_MEMORY=1G VM_APPEND=slab_nomerge vm_boot H "$RUN/nested.cpio"
+		VM_MEMORY=1G VM_APPEND="slab_nomerge norandmaps" vm_boot H "$RUN/nested.cpio"
 		vm_ready H
 		on 2 'load; vshmd_start'
 	fi
@@ -128,7 +130,7 @@ nested_up()
 		fi
 	done
 	for cid in "${started[@]}"; do
-		on -t 150 2 "guest_ready $cid"
+		on -t 300 2 "guest_ready $cid"
 		on "$cid" load
 	done
 }
