@@ -5,6 +5,11 @@
  * BAR 0 has registers, BAR 2 is the region. The device's ID is the guest's CID,
  * and writing a peer's ID to the doorbell register interrupts that peer. See
  * docs/specs/ivshmem-spec in QEMU.
+ *
+ * Whether the host is at the other end cannot be left to the header of the
+ * region, which the other end can write. It is told by the number of vectors,
+ * which is set where QEMU is started: only one is used, a second one is there
+ * if and only if the peer is the host.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -13,6 +18,7 @@
 #include <linux/notifier.h>
 #include <linux/panic_notifier.h>
 #include <linux/pci.h>
+#include <linux/vshm.h>
 #include <net/net_namespace.h>
 
 #include "region.h"
@@ -25,6 +31,10 @@
 
 #define IVSHMEM_IVPOSITION	0x08
 #define IVSHMEM_DOORBELL	0x0c
+
+/* Vectors of a device that leads to a guest, and to the host. */
+#define VSHM_VECTORS_GUEST	1
+#define VSHM_VECTORS_HOST	2
 
 /**
  * struct vshm_ivshmem - a bound device
@@ -76,13 +86,18 @@ static int vshm_ivshmem_start(struct pci_dev *pdev, struct vshm_ivshmem *dev)
 		.doorbell	= vshm_ivshmem_doorbell,
 		.priv		= dev,
 	};
-	int err;
+	int err, vectors = pci_msix_vec_count(pdev);
 
-	err = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSIX);
-	if (err < 0) {
-		dev_err(&pdev->dev, "no MSI-X: use QEMU's ivshmem-doorbell with vectors=1\n");
-		return err;
+	if (vectors != VSHM_VECTORS_GUEST && vectors != VSHM_VECTORS_HOST) {
+		dev_err(&pdev->dev, "%d MSI-X vectors: use QEMU's ivshmem-doorbell with vectors=%d, or %d for a link to the host\n",
+			max(vectors, 0), VSHM_VECTORS_GUEST, VSHM_VECTORS_HOST);
+		return -EINVAL;
 	}
+	if (vectors == VSHM_VECTORS_HOST)
+		config.peer_cid = VSHM_CID_HOST;
+	err = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSIX);
+	if (err < 0)
+		return err;
 	dev->rl = vshm_region_attach(&config);
 	if (IS_ERR(dev->rl)) {
 		err = PTR_ERR(dev->rl);

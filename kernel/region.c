@@ -565,14 +565,21 @@ static bool vshm_region_cid_valid(u32 cid)
 	return cid >= VSHM_CID_HOST && cid <= VSHM_CID_GUEST_MAX;
 }
 
-/* Are the own CID, and the peer's as the header has it, a pair that can be? */
+/*
+ * Are the own CID, and the peer's as the header has it, a pair that can be? The
+ * peer may have written the header anew before. A host is believed more than
+ * others, so that the peer is one has to be known from elsewhere.
+ */
 static bool vshm_region_cids_valid(const struct vshm_region_link *rl)
 {
 	u32 own = rl->config.cid, peer = rl->link.peer_cid;
 
-	return vshm_region_cid_valid(own) && vshm_region_cid_valid(peer) &&
-	       own != peer &&
-	       (!rl->config.peer_cid || peer == rl->config.peer_cid);
+	if (!vshm_region_cid_valid(own) || !vshm_region_cid_valid(peer) ||
+	    own == peer)
+		return false;
+	if (!rl->config.peer_cid)
+		return peer != VSHM_CID_HOST;
+	return peer == rl->config.peer_cid;
 }
 
 /* Check the header once; what it said is kept in @rl. */

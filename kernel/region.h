@@ -16,7 +16,8 @@ struct vshm_region_link;
  * @base: the region in kernel address space, ordinary cached memory
  * @size: bytes mapped there
  * @cid: own CID: one of the two in the region's header
- * @peer_cid: what the other one must be, or 0 to learn it from the header
+ * @peer_cid: what the other one must be, or 0 to learn it from the header, which
+ *	must then be a guest's
  * @max_connections: limit of connections, or 0 for that of the format
  * @doorbell: notify the peer; called in any context with @priv and its CID
  * @priv: for @doorbell

@@ -94,6 +94,30 @@ test_vshmd_killed_and_restarted()
 	hello B A
 }
 
+# The region's header is in the reach of both ends. A at one end writes itself
+# into it as the host (CID 2), whom B at the other would believe more.
+test_guest_cannot_become_the_host()
+{
+	local set='header_cid()
+	{
+		for memory in /sys/bus/pci/devices/*; do
+			! grep -q 0x1110 "$memory/device" ||
+				devmem $(($(sed -n "3s/ .*//p" "$memory/resource") + 32)) 32 "$1"
+		done
+	}'
+
+	vm B 'rmmod vshm_ivshmem'
+	vm A "$set; rmmod vshm_ivshmem; header_cid 2"
+	vm B '! insmod /vshm/vshm_ivshmem.ko || ! grep region /proc/net/vshm_links
+	      ! grep " 2 " /proc/net/vshm_links
+	      dmesg | grep "region of CID 4: made for CIDs 2 and 4"
+	      rmmod vshm_ivshmem'
+	vm A "$set; header_cid 3; insmod /vshm/vshm_ivshmem.ko"
+	vm B 'insmod /vshm/vshm_ivshmem.ko'
+	hello A B
+	hello B A
+}
+
 test_module_removed_under_traffic()
 {
 	traffic

@@ -98,6 +98,9 @@ ask guest add 9 socket "$dir/9" size 2M &&
 	[ "$(links)" = "3:4194304:1 4:8388608:1 9:2097152:1" ] && [ -S "$dir/9" ]
 ok "a guest is added at run time"
 
+ask guest args 9 qemu && grep -q "path=$dir/9 .*vectors=2" "$dir/out"
+ok "QEMU is told that the host is at the other end"
+
 ! ask guest add 9 socket "$dir/99" && grep -q "CID 9" "$dir/out" &&
 	[ ! -e "$dir/99" ]
 ok "a guest is not added twice"

@@ -228,6 +228,7 @@ class TestGuestCommand(ConfigTest):
         self.assertEqual(shmem[0].find("model").get("type"), "ivshmem-doorbell")
         both = json.loads(self.vshm("-j", "guest", "args", "3"))
         self.assertEqual((both["qemu"], len(both["libvirt"])), (words, 2))
+        self.assertEqual([s.find("msi").get("vectors") for s in shmem], ["1", "1"])
         if schema.available():
             schema.check("args", both)
         self.assertIn("CID 8", self.vshm("guest", "args", "8", status=1))
