@@ -71,7 +71,8 @@ demo:
 	@$(VM)/demo.sh
 
 check:
-	@$(VM)/check.sh lint host loopback two-vm programs $(if $(BIG),big)
+	@$(VM)/check.sh lint host loopback two-vm programs $(if $(BIG),big) \
+		$(if $(NESTED),nested)
 
 check-host check-loopback check-two-vm check-programs check-big check-nested:
 	@$(VM)/check.sh $(@:check-%=%)
@@ -113,7 +114,8 @@ help:
 	@echo 'make demo		a file both ways between two VMs; FILE=path'
 	@echo 'make demo DEMO=loopback	the same inside one VM'
 	@echo 'make demo DEMO=host	the same between a host and its guest, inside a VM'
-	@echo 'make check		all tests; TESTS=regex chooses, BIG=1 adds 1 GiB each way'
+	@echo 'make check		all tests; TESTS=regex chooses, BIG=1 adds 1 GiB each way,'
+	@echo '			NESTED=1 a host and its guests'
 	@echo 'make check-host		tests of vshmd, without a VM'
 	@echo 'make check-loopback	tests inside one VM'
 	@echo 'make check-two-vm	tests between two VMs'

@@ -15,13 +15,13 @@ greet()
 }
 
 # direct bind|unbind: the direct link of the guests, which is the device in slot
-# 5 of each. Without it they reach each other through the host.
+# 3 of each. Without it they reach each other through the host.
 direct()
 {
 	local cid
 
 	for cid in 3 4; do
-		on "$cid" "echo 0000:00:05.0 >/sys/bus/pci/drivers/vshm_ivshmem/$1"
+		on "$cid" "echo 0000:00:03.0 >/sys/bus/pci/drivers/vshm_ivshmem/$1"
 	done
 	if [ "$1" = bind ]; then
 		for cid in 3 4; do

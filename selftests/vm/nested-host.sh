@@ -13,7 +13,7 @@ export QEMU_MODULE_DIR=/nested
 vshmd_start()
 {
 	mkdir -p "$SOCKETS"
-	vshmd --config /nested/vshmd.conf --pid-file "$SOCKETS/pid" \
+	vshmd --pid-file "$SOCKETS/pid" \
 		</dev/null >>"$SOCKETS/log" 2>&1 &
 	if ! eventually 10 [ -S "$SOCKETS/3" -a -S "$SOCKETS/4" -a \
 			     -S "$SOCKETS/3-4" -a -S "$SOCKETS/4-3" ]; then
@@ -34,7 +34,7 @@ guest_alive()
 }
 
 # guest_boot CID: starts a guest with a device for its link to the host in slot
-# 4 and one for its direct link in slot 5; does not wait for it
+# 2 and one for its direct link in slot 3; does not wait for it
 #
 # Where every instruction is emulated twice, a boot takes a minute or a few
 # seconds: the BIOS only starts the kernel (qboot), what would be probed is not
@@ -54,14 +54,11 @@ guest_boot()
 		-nodefaults -no-user-config -no-reboot -display none \
 		-L /nested -bios qboot.rom \
 		-kernel /nested/vmlinux -initrd /nested/initrd -append \
-		"console=ttyS0 loglevel=5 panic=-1 oops=panic norandmaps lpj=$((khz * 10)) tsc_early_khz=$khz tsc=reliable VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW VM_NAP=0.3" \
+		"console=ttyS0 loglevel=5 panic=-1 oops=panic no_timer_check norandmaps lpj=$((khz * 10)) tsc_early_khz=$khz tsc=reliable VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW VM_NAP=0.3" \
 		-chardev "file,id=console,path=$dir/console" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \
-		-chardev "socket,id=host,path=$SOCKETS/$cid" \
-		-device ivshmem-doorbell,chardev=host,vectors=2,addr=4 \
-		-chardev "socket,id=peer,path=$SOCKETS/$cid-$((7 - cid))" \
-		-device ivshmem-doorbell,chardev=peer,vectors=1,addr=5 \
+		$(vshm guest args "$cid" qemu) \
 		</dev/null >"$dir/qemu.log" 2>&1 &
 	echo $! >"$dir/pid"
 }

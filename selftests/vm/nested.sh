@@ -22,16 +22,9 @@
 
 NESTED_CONFIG='{
 	"size": "16M",
-	"guests": [
-		{ "cid": 3, "socket": "/run/vshm/3" },
-		{ "cid": 4, "socket": "/run/vshm/4" }
-	],
-	"links": [
-		{ "cids": [3, 4], "sockets": ["/run/vshm/3-4", "/run/vshm/4-3"] }
-	],
-	"policy": [
-		{ "src": 3, "dst": 4, "allow": true }
-	]
+	"guests": [ { "cid": 3 }, { "cid": 4 } ],
+	"links": [ { "cids": [3, 4] } ],
+	"policy": [ { "src": 3, "dst": 4, "allow": true } ]
 }'
 
 # guest_modules KDIR: builds the modules for the guests' kernel, in a copy so
@@ -86,7 +79,7 @@ nested_pack()
 		vshm/vshm_host.ko="$TOP/vshm_host.ko" \
 		bin/vshmd="$TOP/userspace/vshmd/vshmd" \
 		bin/vshm="$TOP/userspace/vshm/vshm" \
-		nested/vshmd.conf="$RUN/vshmd.conf" \
+		etc/vshm/vshmd.conf="$RUN/vshmd.conf" \
 		nested/functions.sh="$VM_DIR/nested-host.sh" \
 		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest-initrd" \
 		nested/qboot.rom=/usr/share/qemu/qboot.rom \
