@@ -33,14 +33,14 @@ direct()
 # run_nested FUNCTION
 run_nested()
 {
-	if [ -e "$RUN/H/unsettled" ] && vm_alive H; then
+	if [ -e "$RUN/unsettled" ] && vm_alive H; then
 		vm_kill H
 	fi
+	touch "$RUN/unsettled"
 	nested_up
-	touch "$RUN/H/unsettled"
 	"$1"
 	quiet_nested
-	rm "$RUN/H/unsettled"
+	rm "$RUN/unsettled"
 }
 
 # A kernel that complains fails the test that made it do so.

@@ -58,14 +58,16 @@ prepare()
 		make -C "$TOP" -j"$(nproc)" --no-print-directory all
 }
 
-# alive PID: is that process there, and more than a zombie?
+# alive PID: is that process there, and more than a zombie? Its first thread may
+# be one while others still hold what was open. After the name, which is in
+# brackets, fields 1 and 18 are state and number of threads.
 alive()
 {
-	local stat
+	local stat fields
 
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-	stat=${stat##*) }
-	[ "${stat%% *}" != Z ]
+	read -ra fields <<<"${stat##*) }"
+	[ "${fields[0]}" != Z ] || [ "${fields[17]}" -gt 1 ]
 }
 
 # end PID: kill it for good and wait until it is gone

@@ -96,7 +96,7 @@ guest_answer()
 # guest_ready CID: waits until a guest that was started takes commands
 guest_ready()
 {
-	guest_answer "$1" ready $((280 * VM_SLOW))
+	guest_answer "$1" ready $((580 * VM_SLOW))
 }
 
 # guest CID SECONDS COMMAND: runs COMMAND, which is in base64, in a guest

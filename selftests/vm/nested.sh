@@ -123,7 +123,7 @@ nested_up()
 		fi
 	done
 	for cid in "${started[@]}"; do
-		on -t 300 2 "guest_ready $cid"
+		on -t 600 2 "guest_ready $cid"
 		on "$cid" load
 	done
 }
