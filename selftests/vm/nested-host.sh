@@ -48,6 +48,7 @@ guest_boot()
 	: >"$dir/console"
 	# without any other clock than this processor's, idle is not idle
 	khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
+	# shellcheck disable=SC2046 # what vshm prints are several words
 	qemu-system-x86_64 -name "guest $cid" \
 		-accel "tcg,tb-size=64" -cpu qemu64 -smp 1 -m 96M \
 		-M pc,acpi=off,hpet=off,vmport=off,smbus=off,usb=off \
