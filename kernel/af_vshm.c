@@ -295,9 +295,10 @@ int vshm_sock_destroy(struct sock *sk, int err)
 	} else if (vsk->state == VSHM_CONNECTING) {
 		vshm_connect_failed(vsk, err);
 	} else if (conn) {
+		/* also when it is disconnected, with bytes to be read */
+		WRITE_ONCE(sk->sk_err, err);
 		vshm_sock_reset(vsk, err);
 		vshm_conn_detach(vsk);
-		WRITE_ONCE(sk->sk_err, err);
 	} else {
 		ret = -EOPNOTSUPP;
 	}

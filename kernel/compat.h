@@ -92,4 +92,11 @@ static inline void vshm_custom_sockopt(struct socket *sock)
 #endif
 }
 
+/* 6.10: a string of a tracepoint is not named twice */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define vshm_assign_str(field, from) __assign_str(field)
+#else
+#define vshm_assign_str(field, from) __assign_str(field, from)
+#endif
+
 #endif /* _VSHM_COMPAT_H */

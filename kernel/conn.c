@@ -12,6 +12,7 @@
 #include <linux/log2.h>
 #include <linux/slab.h>
 
+#include "trace.h"
 #include "vshm.h"
 
 static struct kmem_cache *vshm_conn_cache;
@@ -223,6 +224,7 @@ void vshm_conn_post(struct vshm_conn *conn, enum vshm_op op)
 void vshm_conn_reset(struct vshm_conn *conn, int reason)
 {
 	/* the first reason counts */
+	trace_vshm_reset(vshm_sk(conn->sk), reason, true);
 	if (!test_bit(VSHM_OP_RESET, &conn->posts))
 		WRITE_ONCE(conn->reason, reason);
 	vshm_conn_post(conn, VSHM_OP_RESET);

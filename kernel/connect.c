@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 
 #include "compat.h"
+#include "trace.h"
 #include "vshm.h"
 
 /**
@@ -159,10 +160,13 @@ static int vshm_connect_wait(struct sock *sk, long timeo)
 		else if (!timeo)
 			err = -ETIMEDOUT;
 		vshm_unlock(sk);
-		if (err)
+		if (err) {
 			vshm_connect_abort(vsk, -err, false);
-		else
+		} else {
+			trace_vshm_wait_begin(vsk, VSHM_FOR_CONNECT);
 			timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+			trace_vshm_wait_end(vsk, VSHM_FOR_CONNECT);
+		}
 		vshm_lock(sk);
 		if (err && sk->sk_socket->state != SS_CONNECTED) {
 			sk->sk_err = 0;
@@ -269,6 +273,7 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 wait:
 	err = vshm_connect_wait(sk, vsk->connect_timeout);
 out:
+	trace_vshm_connect(vsk, svs->svs_cid, svs->svs_port, err);
 	vshm_unlock(sk);
 	return err;
 }
@@ -395,13 +400,16 @@ int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags)
 			break;
 		add_wait_queue_exclusive(sk_sleep(sk), &wait);
 		vshm_unlock(sk);
+		trace_vshm_wait_begin(vsk, VSHM_FOR_ACCEPT);
 		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+		trace_vshm_wait_end(vsk, VSHM_FOR_ACCEPT);
 		vshm_lock(sk);
 		remove_wait_queue(sk_sleep(sk), &wait);
 	}
 	vshm_unlock(sk);
 	if (err)
 		return err;
+	trace_vshm_accept(vsk, child);
 
 	sk = &child->sk;
 	vshm_lock(sk);

@@ -9,6 +9,7 @@
  */
 #include <linux/log2.h>
 
+#include "trace.h"
 #include "vshm.h"
 
 /* log2 of the largest ring to offer; a packet's size is agreed on at first. */
@@ -278,6 +279,7 @@ static void vshm_record_request(struct vshm_link *link,
 	struct vshm_sock *listener;
 	struct vshm_ring_mem mem;
 	struct sock *sk, *child;
+	enum vshm_drop why = VSHM_DROP_LISTENER;
 	int err = ECONNREFUSED;
 	bool queued;
 
@@ -301,12 +303,20 @@ static void vshm_record_request(struct vshm_link *link,
 	if (!listener)
 		goto refuse;
 	sk = &listener->sk;
-	if (rec->type != sk->sk_type || !vshm_listener_reserve(sk))
+	if (rec->type != sk->sk_type) {
+		why = VSHM_DROP_TYPE;
 		goto refuse_put;
+	}
+	if (!vshm_listener_reserve(sk)) {
+		if (READ_ONCE(listener->state) == VSHM_LISTENING)
+			why = VSHM_DROP_QUEUE;
+		goto refuse_put;
+	}
 
 	child = vshm_record_child(link, sk, rec, &mem);
 	if (IS_ERR(child)) {
 		err = -PTR_ERR(child);
+		why = VSHM_DROP_MEMORY;
 		vshm_lock(sk);
 		sk_acceptq_removed(sk);
 		vshm_unlock(sk);
@@ -336,6 +346,7 @@ static void vshm_record_request(struct vshm_link *link,
 refuse_put:
 	sock_put(sk);
 refuse:
+	trace_vshm_drop(link, rec, why);
 	link->ops->refuse(link, rec, err);
 }
 
@@ -423,6 +434,7 @@ static void vshm_record_reset(struct vshm_conn *conn,
 
 	if (test_and_set_bit(VSHM_CONN_RESET_GOT, &conn->flags))
 		return;
+	trace_vshm_reset(vsk, vshm_record_reason(rec), false);
 	if (rec->src_slot && rec->src_slot < conn->link->ops->max_slots &&
 	    !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
 		vshm_record_adopt(conn, rec);
@@ -458,6 +470,7 @@ void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
 	conn = vshm_conn_find(link, rec->dst_slot, rec->dst_gen);
 	if (!conn) {
 		/* late, for a connection that is over */
+		trace_vshm_drop(link, rec, VSHM_DROP_STALE);
 		if (rec->op == VSHM_OP_RESPONSE)
 			link->ops->refuse(link, rec, ECONNRESET);
 		return;

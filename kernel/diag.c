@@ -3,10 +3,10 @@
  * sock_diag(7): listing, finding and ending sockets; uapi/linux/vshm_diag.h has
  * the format.
  *
- * A dump goes through the table by unique ID, which only grows, and remembers
- * the ID that it has come to. So a socket that lives as long as the dump is in
- * it exactly once, whatever comes and goes meanwhile, and no lock is held but
- * RCU's, for as long as one message takes. What is not promised is that all
+ * A dump goes through the places of the table, of which a socket keeps its own,
+ * and remembers how far it has come. So a socket that lives as long as the dump
+ * is in it exactly once, whatever comes and goes meanwhile, and no lock is held
+ * but RCU's, for as long as one message takes. What is not promised is that all
  * sockets are shown as of one moment; therefore NLM_F_DUMP_INTR is never set.
  *
  * sock_diag itself is a part of every kernel, so this is a part of vshm.ko: a

@@ -20,6 +20,7 @@
 #include <linux/workqueue.h>
 
 #include "io.h"
+#include "trace.h"
 #include "vshm.h"
 
 /* Bytes moved in one go, before another connection gets its turn. */
@@ -433,6 +434,7 @@ void vshm_forward_request(struct vshm_link *link,
 			  const struct vshm_record *rec,
 			  const struct vshm_ring_mem *mem)
 {
+	enum vshm_drop why = VSHM_DROP_POLICY;
 	struct vshm_link *to;
 	int err = -EACCES;
 
@@ -442,6 +444,7 @@ void vshm_forward_request(struct vshm_link *link,
 	if (!vshm_policy_allows(link->vnet, rec->src_cid, rec->dst_cid))
 		goto refuse;
 	err = -EHOSTUNREACH;
+	why = VSHM_DROP_LINK;
 	to = vshm_link_find_direct(link->vnet, rec->dst_cid);
 	if (!to)
 		goto refuse;
@@ -449,7 +452,9 @@ void vshm_forward_request(struct vshm_link *link,
 	vshm_link_put(to);
 	if (!err)
 		return;
+	why = VSHM_DROP_MEMORY;
 refuse:
+	trace_vshm_drop(link, rec, why);
 	link->ops->refuse(link, rec, -err);
 }
 

@@ -10,6 +10,7 @@
 
 #include <linux/xarray.h>
 
+#include "trace.h"
 #include "vshm.h"
 
 /**
@@ -237,6 +238,7 @@ void vshm_link_set_up(struct vshm_link *link)
 	xa_lock(&link->slots);
 	link->up = true;
 	xa_unlock(&link->slots);
+	trace_vshm_link_up(link);
 	vshm_event_link(link, VSHM_EVENT_LINK_UP);
 }
 
@@ -292,8 +294,10 @@ void vshm_link_kill(struct vshm_link *link)
 	}
 	rcu_read_unlock();
 	atomic_long_inc(&link->resets);
-	if (was_up)
+	if (was_up) {
+		trace_vshm_link_down(link);
 		vshm_event_link(link, VSHM_EVENT_LINK_DOWN);
+	}
 }
 
 /**
@@ -305,6 +309,7 @@ void vshm_link_kill(struct vshm_link *link)
  */
 void vshm_link_violation(struct vshm_link *link, const char *what)
 {
+	trace_vshm_violation(link, what);
 	atomic_long_inc(&link->violations);
 	if (__ratelimit(&link->log))
 		pr_notice("link %u-%u: the peer broke the protocol: %s\n",

@@ -33,6 +33,7 @@
 
 #include "heap.h"
 #include "region.h"
+#include "trace.h"
 #include "vshm.h"
 
 /* How often to look again while a peer is there but the link is not up. */
@@ -124,17 +125,20 @@ static void vshm_region_news(struct vshm_region_link *rl, u32 slot,
 			     unsigned int kind)
 {
 	u32 bit = VSHM_NEWS_BIT(slot, kind);
+	bool ring;
 
 	/*
 	 * Both are full barriers, and atomic even in a kernel that has one CPU:
 	 * the peer has others.
 	 */
-	if (sync_test_and_set_bit(bit, (unsigned long *)rl->peer->news) ||
-	    sync_test_and_set_bit(bit / 64,
-				  (unsigned long *)rl->peer->summary))
-		atomic_long_inc(&rl->quiet);
-	else
+	ring = !sync_test_and_set_bit(bit, (unsigned long *)rl->peer->news) &&
+	       !sync_test_and_set_bit(bit / 64,
+				      (unsigned long *)rl->peer->summary);
+	trace_vshm_doorbell(&rl->link, slot, kind, ring);
+	if (ring)
 		vshm_region_ring(rl);
+	else
+		atomic_long_inc(&rl->quiet);
 }
 
 static void vshm_region_notify(struct vshm_conn *conn, unsigned int kind)
@@ -468,6 +472,7 @@ void vshm_region_interrupt(struct vshm_region_link *rl)
 	struct vshm_conn *conn;
 	bool control = false;
 
+	trace_vshm_interrupt(&rl->link);
 	atomic_long_inc(&rl->heard);
 	rcu_read_lock();
 	for (w = 0; w < VSHM_SUMMARY_WORDS; w++) {

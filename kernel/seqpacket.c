@@ -7,6 +7,7 @@
  * fit a program's buffer is skipped.
  */
 #include "io.h"
+#include "trace.h"
 #include "vshm.h"
 
 /**
@@ -144,6 +145,7 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
 	vshm_zerocopy_end(sk, done, ret > 0);
+	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
 	return ret > 0 ? len : sk_stream_error(sk, msg->msg_flags, ret);
 }
 
@@ -279,5 +281,6 @@ int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	mutex_unlock(&vsk->rx_lock);
 	if (ret > 0 && rv.taken)
 		vshm_recv_timestamp(sk, msg);
+	trace_vshm_recv(vsk, len, ret > 0 ? rv.done : ret);
 	return ret > 0 ? rv.done : ret;
 }

@@ -11,7 +11,8 @@
 /*
  * Legal moves. A socket that is accepted, or one of a pair, is born connected;
  * closing a connected socket closes both directions first, and closing a
- * connecting one gives the attempt up first.
+ * connecting one gives the attempt up first. Documentation/state-machine.py
+ * draws this table.
  */
 static const u16 vshm_moves[VSHM_NR_STATES] = {
 	[VSHM_UNCONNECTED]  = TO(BOUND) | TO(CONNECTED) | TO(TERMINATED),

@@ -10,6 +10,7 @@
 #include <linux/uio.h>
 
 #include "io.h"
+#include "trace.h"
 #include "vshm.h"
 
 /* Large enough to cost little per byte, small enough to overlap. */
@@ -111,6 +112,7 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
 	vshm_zerocopy_end(sk, done, sent);
+	trace_vshm_send(vsk, len, sent ? sent : ret);
 	if (sent || !ret)
 		return sent;
 	return sk_stream_error(sk, msg->msg_flags, ret);
@@ -271,6 +273,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	mutex_unlock(&vsk->rx_lock);
 	if (rv.done)
 		vshm_recv_timestamp(sk, msg);
+	trace_vshm_recv(vsk, len, rv.done || ret > 0 ? rv.done : ret);
 	if (rv.done || ret > 0)
 		return rv.done;
 	return ret;

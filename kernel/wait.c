@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 #include <net/busy_poll.h>
 
+#include "trace.h"
 #include "vshm.h"
 
 /* A waiter that is woken by its own kind of event only. */
@@ -143,7 +144,9 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 	vshm_waiter_join(sk, &waiter, EPOLLOUT);
 	if (!vshm_arm_space(sk, conn, need)) {
 		mutex_unlock(&vsk->tx_lock);
+		trace_vshm_wait_begin(vsk, VSHM_FOR_SPACE);
 		*timeo = vshm_sleep(sk, &waiter, SEND_SHUTDOWN, *timeo);
+		trace_vshm_wait_end(vsk, VSHM_FOR_SPACE);
 		mutex_lock(&vsk->tx_lock);
 	}
 	remove_wait_queue(sk_sleep(sk), &waiter.wait);
@@ -215,7 +218,9 @@ int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 	vshm_waiter_join(sk, &waiter, EPOLLIN);
 	if (!vshm_arm_data(conn, seen)) {
 		mutex_unlock(&vsk->rx_lock);
+		trace_vshm_wait_begin(vsk, VSHM_FOR_DATA);
 		*timeo = vshm_sleep(sk, &waiter, RCV_SHUTDOWN, *timeo);
+		trace_vshm_wait_end(vsk, VSHM_FOR_DATA);
 		mutex_lock(&vsk->rx_lock);
 	}
 	remove_wait_queue(sk_sleep(sk), &waiter.wait);
@@ -247,6 +252,7 @@ void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn)
  */
 void vshm_wake_readers(struct sock *sk)
 {
+	trace_vshm_wakeup(vshm_sk(sk), VSHM_FOR_DATA);
 	atomic64_inc(&vshm_sk(sk)->rx.wakeups);
 	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLIN | EPOLLRDNORM);
 	sk->sk_data_ready(sk);
@@ -260,6 +266,7 @@ void vshm_wake_readers(struct sock *sk)
  */
 void vshm_wake_writers(struct sock *sk)
 {
+	trace_vshm_wakeup(vshm_sk(sk), VSHM_FOR_SPACE);
 	atomic64_inc(&vshm_sk(sk)->tx.wakeups);
 	WRITE_ONCE(vshm_sk(sk)->local.event, EPOLLOUT | EPOLLWRNORM);
 	sk->sk_write_space(sk);
@@ -302,6 +309,7 @@ void vshm_wake_all(struct sock *sk)
 		events |= EPOLLHUP;
 	if (READ_ONCE(sk->sk_err))
 		events |= EPOLLERR;
+	trace_vshm_wakeup(vshm_sk(sk), VSHM_FOR_CHANGE);
 	WRITE_ONCE(vshm_sk(sk)->local.event, events);
 	sk->sk_state_change(sk);
 }
