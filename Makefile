@@ -77,6 +77,10 @@ check:
 check-host check-loopback check-two-vm check-programs check-big check-nested:
 	@$(VM)/check.sh $(@:check-%=%)
 
+# pictures that are made from the source
+doc:
+	@Documentation/state-machine.py
+
 lint:
 	@$(VM)/lint.sh
 
@@ -130,13 +134,14 @@ help:
 	@echo '			those of other suites'
 	@echo 'make check-races	tests inside one VM on a kernel that finds data races'
 	@echo 'make fuzz		calls at random on the kernel of check-debug; STEPS=100000'
+	@echo 'make doc		draws the state machine from the table in kernel/state.c'
 	@echo 'make lint		static checks of modules, programs and scripts'
 	@echo 'make bench		AF_VSHM beside other families, pipes and TCP; MODES=counts ...'
 	@echo
 	@echo 'KERNEL=version or KDIR=directory chooses the kernel, ACCEL=kvm or tcg'
 	@echo 'how VMs run it, V=1 shows builds.'
 
-.PHONY: all modules modules_install headers userspace install install-files \
+.PHONY: all doc modules modules_install headers userspace install install-files \
 	uninstall deb clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
 	check-big check-nested check-lifecycle check-debug check-kernels \

@@ -3,6 +3,7 @@
  * The state machine. Calls drive every legal move; the table shows each state,
  * and the tracepoint vshm:vshm_state each move: all legal ones, no other.
  */
+#include "vshm_diag.h"
 #include "vshm_pair.h"
 #include "vshm_proc.h"
 
@@ -188,6 +189,7 @@ static const struct {
 	{ VSHM_BOUND, VSHM_LISTENING },
 	{ VSHM_BOUND, VSHM_CONNECTING },
 	{ VSHM_BOUND, VSHM_TERMINATED },
+	{ VSHM_LISTENING, VSHM_DISCONNECTED },	/* ended */
 	{ VSHM_LISTENING, VSHM_TERMINATED },
 	{ VSHM_CONNECTING, VSHM_CONNECTED },
 	{ VSHM_CONNECTING, VSHM_BOUND },
@@ -291,6 +293,9 @@ static void drive_all_moves(struct __test_metadata *_metadata)
 	c = vshm_client(listener);		/* never accepted */
 	close(listener);
 	close(c);
+	listener = vshm_listener(1);		/* ended */
+	ASSERT_EQ(0, vshm_diag_destroy(vshm_diag_num(listener, "id")));
+	close(listener);
 	ASSERT_EQ(0, vshm_pair_open(fd));	/* closed */
 	close(fd[0]);
 	close(fd[1]);

@@ -56,6 +56,10 @@ check_host()
 {
 	local status=0
 
+	if selected doc; then
+		attempt "doc: the state machine is that of kernel/state.c" \
+			"$TOP/Documentation/state-machine.py" --check
+	fi
 	selected vshmd || return 0
 	timeout 300 python3 "$TOP/selftests/vshmd/test_vshmd.py" \
 		"$TOP/userspace/vshmd/vshmd" >"$RUN/out" 2>&1 </dev/null || status=$?

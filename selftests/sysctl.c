@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/* /proc/sys/net/vshm: ranges, namespaces, and that the values count. */
+#include "vshm_bed.h"
+#include "vshm_diag.h"
+#include "vshm_test.h"
+#include <kselftest_harness.h>
+
+#define SYSCTL	"/proc/sys/net/vshm/"
+#define DAY_MS	86400000
+
+static const struct {
+	const char *name;
+	long initial;
+	long min;
+	long max;
+} knobs[] = {
+	{ "buffer_min", 2048, 2048, 262144 },
+	{ "buffer_default", 262144, 2048, 16777216 },
+	{ "buffer_max", 16777216, 262144, 16777216 },
+	{ "connect_timeout_ms", 2000, 1, DAY_MS },
+	{ "max_sockets", 1048576, 1, 4194303 },
+	{ "max_pending", 65536, 1, 4194303 },
+};
+
+static int set(const char *name, const char *value)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), SYSCTL "%s", name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	n = write(fd, value, strlen(value));
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return n < 0 ? n : 0;
+}
+
+static int set_num(const char *name, long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%ld", value);
+	return set(name, text);
+}
+
+static long get(const char *name)
+{
+	char path[64];
+	long value = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), SYSCTL "%s", name);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%ld", &value) != 1)
+		value = -1;
+	if (f)
+		fclose(f);
+	return value;
+}
+
+/* A namespace of its own, which goes with the test. */
+FIXTURE(limits) {
+};
+
+FIXTURE_SETUP(limits)
+{
+	ASSERT_EQ(0, vshm_ns_enter(vshm_ns_new()));
+}
+
+FIXTURE_TEARDOWN(limits)
+{
+}
+
+TEST_F(limits, ranges)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
+		const char *name = knobs[i].name;
+
+		EXPECT_EQ(knobs[i].initial, get(name)) {
+			TH_LOG("%s", name);
+		}
+		EXPECT_EQ(-EINVAL, set_num(name, knobs[i].min - 1));
+		EXPECT_EQ(-EINVAL, set_num(name, knobs[i].max + 1));
+		EXPECT_EQ(-EINVAL, set(name, "-1"));
+		EXPECT_EQ(-EINVAL, set(name, "much"));
+		EXPECT_EQ(-EINVAL, set(name, "99999999999"));
+		EXPECT_EQ(knobs[i].initial, get(name));
+		EXPECT_EQ(0, set_num(name, knobs[i].max));
+		EXPECT_EQ(knobs[i].max, get(name));
+		EXPECT_EQ(0, set_num(name, knobs[i].min));
+		EXPECT_EQ(knobs[i].min, get(name));
+		EXPECT_EQ(0, set_num(name, knobs[i].initial));
+	}
+}
+
+/* The least, the default and the most stay in order. */
+TEST_F(limits, order)
+{
+	ASSERT_EQ(0, set_num("buffer_default", 8192));
+	EXPECT_EQ(-EINVAL, set_num("buffer_min", 8193));
+	ASSERT_EQ(0, set_num("buffer_min", 8192));
+	EXPECT_EQ(-EINVAL, set_num("buffer_default", 8191));
+	ASSERT_EQ(0, set_num("buffer_max", 8192));
+	EXPECT_EQ(-EINVAL, set_num("buffer_default", 8193));
+}
+
+TEST_F(limits, another_namespace)
+{
+	ASSERT_EQ(0, set_num("connect_timeout_ms", 777));
+	ASSERT_EQ(0, vshm_ns_enter(vshm_ns_new()));
+	EXPECT_EQ(2000, get("connect_timeout_ms"));
+}
+
+TEST_F(limits, buffers)
+{
+	uint64_t size = 1 << 20;
+	int fd;
+
+	ASSERT_EQ(0, set_num("buffer_default", 65536));
+	ASSERT_EQ(0, set_num("buffer_min", 4096));
+	ASSERT_EQ(0, set_num("buffer_max", 131072));
+	fd = vshm_socket(0);
+	EXPECT_EQ(65536U, vshm_diag_num(fd, "tx.limit"));
+	EXPECT_EQ(65536U, vshm_diag_num(fd, "rx.limit"));
+	EXPECT_EQ(4096U, vshm_diag_num(fd, "buffer_min"));
+	EXPECT_EQ(131072U, vshm_diag_num(fd, "buffer_max"));
+	ASSERT_EQ(0, setsockopt(fd, vshm_family(), SO_VSHM_BUFFER_MAX_SIZE,
+				&size, sizeof(size)));
+	EXPECT_EQ(131072U, vshm_diag_num(fd, "buffer_max"));
+	size = 1;
+	ASSERT_EQ(0, setsockopt(fd, vshm_family(), SO_VSHM_BUFFER_MIN_SIZE,
+				&size, sizeof(size)));
+	EXPECT_EQ(4096U, vshm_diag_num(fd, "buffer_min"));
+	close(fd);
+}
+
+/* A generic option may ask for more, and gets no larger ring. */
+TEST_F(limits, ring)
+{
+	int fd[2], size = 200000;
+
+	ASSERT_EQ(0, set_num("buffer_default", 8192));
+	ASSERT_EQ(0, set_num("buffer_max", 16384));
+	ASSERT_EQ(0, vshm_pair_open(fd));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &size,
+					sizeof(size)));
+		ASSERT_EQ(0, setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &size,
+					sizeof(size)));
+	}
+	EXPECT_EQ(16384, vshm_send_full(fd[0], 0));
+	EXPECT_EQ(16384U, vshm_diag_num(fd[0], "tx.ring"));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* No answer comes from the other end of this link. */
+TEST_F(limits, connect_timeout)
+{
+	struct vshm_bed bed;
+	uint64_t start;
+	int ns, fd;
+
+	ns = vshm_ns_new();
+	ASSERT_EQ(0, vshm_bed_make(&bed, ns, 5, vshm_ns_new(), 6));
+	ASSERT_EQ(0, vshm_bed_attach(&bed, 0));
+	ASSERT_EQ(0, vshm_bed_fake(&bed, 1));
+	ASSERT_EQ(0, vshm_ns_enter(ns));
+	ASSERT_EQ(0, set_num("connect_timeout_ms", 300));
+	fd = vshm_socket(0);
+	EXPECT_EQ(300U, vshm_diag_num(fd, "connect_timeout"));
+	start = vshm_now_ms();
+	EXPECT_EQ(-1, vshm_connect(fd, 6, 1234));
+	EXPECT_EQ(ETIMEDOUT, errno);
+	EXPECT_LE(290U, vshm_now_ms() - start);
+	EXPECT_GT(1900U, vshm_now_ms() - start);
+	close(fd);
+	vshm_bed_free(&bed);
+}
+
+TEST_F(limits, sockets)
+{
+	int listener, c, fd;
+
+	listener = vshm_listener(4);
+	c = vshm_socket(0);
+	ASSERT_EQ(0, set_num("max_sockets", 2));
+	EXPECT_EQ(-1, vshm_socket(0));
+	EXPECT_EQ(ENOBUFS, errno);
+	/* nor may a peer cause one */
+	EXPECT_EQ(-1, vshm_connect(c, VSHM_CID_LOCAL, vshm_port(listener)));
+	EXPECT_EQ(ENOBUFS, errno);
+	ASSERT_EQ(0, set_num("max_sockets", 3));
+	EXPECT_EQ(0, vshm_connect(c, VSHM_CID_LOCAL, vshm_port(listener)));
+	close(c);
+	close(listener);
+	fd = vshm_socket(0);
+	EXPECT_LE(0, fd);
+	close(fd);
+}
+
+/* The limit is that of all queues together. */
+TEST_F(limits, pending)
+{
+	int l[2] = { vshm_listener(8), vshm_listener(8) };
+	int c[2], fd = vshm_socket(0);
+
+	ASSERT_EQ(0, set_num("max_pending", 2));
+	for (int i = 0; i < 2; i++)
+		c[i] = vshm_client(l[i]);
+	EXPECT_EQ(-1, vshm_connect(fd, VSHM_CID_LOCAL, vshm_port(l[0])));
+	EXPECT_EQ(ECONNREFUSED, errno);
+	close(accept(l[1], NULL, NULL));
+	EXPECT_EQ(0, vshm_connect(fd, VSHM_CID_LOCAL, vshm_port(l[0])));
+	for (int i = 0; i < 2; i++) {
+		close(c[i]);
+		close(l[i]);
+	}
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
