@@ -71,7 +71,7 @@ demo:
 	@$(VM)/demo.sh
 
 check:
-	@$(VM)/check.sh lint host loopback two-vm programs $(if $(BIG),big) \
+	@$(VM)/check.sh lint fuzz host loopback two-vm programs $(if $(BIG),big) \
 		$(if $(NESTED),nested)
 
 check-host check-loopback check-two-vm check-programs check-big check-nested:
@@ -82,7 +82,10 @@ doc:
 	@Documentation/state-machine.py
 
 lint:
-	@$(VM)/lint.sh
+	@$(VM)/static.sh lint
+
+check-fuzz:
+	@$(VM)/static.sh fuzz
 
 # each event of two_vm/lifecycle.sh more often than in make check
 check-lifecycle: export ROUNDS ?= 20
@@ -135,6 +138,8 @@ help:
 	@echo 'make check-races	tests inside one VM on a kernel that finds data races'
 	@echo 'make fuzz		calls at random on the kernel of check-debug; STEPS=100000'
 	@echo 'make doc		draws the state machine from the table in kernel/state.c'
+	@echo 'make check-fuzz		the module and vshmd in userspace, under a fuzzer, for'
+	@echo '			FUZZ_TIME=40 seconds'
 	@echo 'make lint		static checks of modules, programs and scripts'
 	@echo 'make bench		AF_VSHM beside other families, pipes and TCP; MODES=counts ...'
 	@echo
@@ -145,4 +150,4 @@ help:
 	uninstall deb clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
 	check-big check-nested check-lifecycle check-debug check-kernels \
-	check-races fuzz lint bench
+	check-races check-fuzz fuzz lint bench

@@ -23,8 +23,9 @@
 #include "trace.h"
 #include "vshm.h"
 
-/* Bytes moved in one go, before another connection gets its turn. */
+/* Bytes, and pieces, moved in one go before another connection's turn. */
 #define VSHM_FORWARD_BUDGET	(256 * 1024)
+#define VSHM_FORWARD_PIECES	1024
 
 /* How long the destination may take to answer. */
 #define VSHM_FORWARD_TIMEOUT	(10 * HZ)
@@ -170,6 +171,7 @@ static enum vshm_pump vshm_forward_pump(struct vshm_sock *from,
 	struct vshm_sock *culprit = NULL;
 	struct vshm_conn *src, *dst;
 	ssize_t n, moved = 0;
+	int pieces = VSHM_FORWARD_PIECES;
 	s64 need = 0;
 	bool grow = false;
 
@@ -187,7 +189,7 @@ static enum vshm_pump vshm_forward_pump(struct vshm_sock *from,
 		n = vshm_forward_copy(from, src, to, dst, &culprit,
 				      &need);
 		moved += n;
-	} while (n > 0 && moved < VSHM_FORWARD_BUDGET);
+	} while (n > 0 && moved < VSHM_FORWARD_BUDGET && --pieces);
 	if (!n && ret == VSHM_PUMP_MORE)
 		ret = vshm_forward_arm(from, src, to, dst, culprit, need,
 				       &grow);

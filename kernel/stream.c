@@ -104,6 +104,8 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		if (ret < 0)
 			break;
 		sent += ret;
+		if (sent < len)
+			cond_resched();
 	}
 	if (sent) {
 		vsk->tx.bytes += sent;
@@ -259,8 +261,11 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	mutex_lock(&vsk->rx_lock);
 	vsk->receivers++;
 	ret = len ? 0 : vshm_io_error(sk) ?: 1;
-	while (!ret)
+	while (!ret) {
 		ret = vshm_recv_some(sk, &rv);
+		if (!ret)
+			cond_resched();
+	}
 	if (rv.done && !rv.peek) {
 		vsk->rx.bytes += rv.done;
 		vsk->rx.calls++;

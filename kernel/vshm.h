@@ -413,6 +413,16 @@ enum {
 };
 
 /**
+ * struct vshm_spin - a call that is told not to wait, and finds nothing
+ * @position: index at which it is
+ * @rounds: how often that was
+ */
+struct vshm_spin {
+	u64 position;
+	u32 rounds;
+};
+
+/**
  * struct vshm_conn - a connection, seen from one end
  * @refs: the slot's, the socket's, and passing ones
  * @flags: VSHM_CONN_*
@@ -431,6 +441,8 @@ enum {
  * @event_lock: see vshm.h; taken from interrupts
  * @tx: send queue: the peer's ring
  * @rx: receive queue: our ring, mem.ring is NULL once it is detached
+ * @tx_spin: bounds what the peer can make a sender do; tx_lock
+ * @rx_spin: the same of a receiver; rx_lock
  * @rcu: frees it after lookups by slot are done
  */
 struct vshm_conn {
@@ -453,6 +465,8 @@ struct vshm_conn {
 	spinlock_t		event_lock;
 	struct vshm_sender	tx ____cacheline_aligned_in_smp;
 	struct vshm_receiver	rx ____cacheline_aligned_in_smp;
+	struct vshm_spin	tx_spin;
+	struct vshm_spin	rx_spin;
 	struct rcu_head		rcu;
 };
 

@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 #include <net/busy_poll.h>
 
+#include "io.h"
 #include "trace.h"
 #include "vshm.h"
 
@@ -118,6 +119,20 @@ static long vshm_sleep(struct sock *sk, struct vshm_waiter *waiter, int mask,
 	return wait_woken(&waiter->wait, TASK_INTERRUPTIBLE, timeo);
 }
 
+/*
+ * An honest peer's index says what it said when it was looked at before, or
+ * more, so who is told not to wait goes on, if not in this ring then in one of
+ * those that follow. Does the peer keep the caller busy with nothing?
+ */
+static bool vshm_spins(struct vshm_spin *spin, u64 position)
+{
+	if (spin->position != position) {
+		spin->position = position;
+		spin->rounds = 0;
+	}
+	return ++spin->rounds > VSHM_RING_SUCCESSORS + 4;
+}
+
 /**
  * vshm_wait_space() - let go of the sending direction until there is space
  * @sk: socket
@@ -135,21 +150,30 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_waiter waiter;
+	bool ready;
 
-	if (!*timeo)
-		return vshm_arm_space(sk, conn, need) ? 0 : -EAGAIN;
-	if (signal_pending(current))
-		return sock_intr_errno(*timeo);
-	vsk->tx.waits++;
-	vshm_waiter_join(sk, &waiter, EPOLLOUT);
-	if (!vshm_arm_space(sk, conn, need)) {
-		mutex_unlock(&vsk->tx_lock);
-		trace_vshm_wait_begin(vsk, VSHM_FOR_SPACE);
-		*timeo = vshm_sleep(sk, &waiter, SEND_SHUTDOWN, *timeo);
-		trace_vshm_wait_end(vsk, VSHM_FOR_SPACE);
-		mutex_lock(&vsk->tx_lock);
+	if (!*timeo) {
+		ready = vshm_arm_space(sk, conn, need);
+		if (!ready)
+			return -EAGAIN;
+	} else {
+		if (signal_pending(current))
+			return sock_intr_errno(*timeo);
+		vsk->tx.waits++;
+		vshm_waiter_join(sk, &waiter, EPOLLOUT);
+		ready = vshm_arm_space(sk, conn, need);
+		if (!ready) {
+			conn->tx_spin.rounds = 0;
+			mutex_unlock(&vsk->tx_lock);
+			trace_vshm_wait_begin(vsk, VSHM_FOR_SPACE);
+			*timeo = vshm_sleep(sk, &waiter, SEND_SHUTDOWN, *timeo);
+			trace_vshm_wait_end(vsk, VSHM_FOR_SPACE);
+			mutex_lock(&vsk->tx_lock);
+		}
+		remove_wait_queue(sk_sleep(sk), &waiter.wait);
 	}
-	remove_wait_queue(sk_sleep(sk), &waiter.wait);
+	if (ready && vshm_spins(&conn->tx_spin, conn->tx.head))
+		vshm_io_violation(vsk, conn, &vsk->tx_lock, "space that is none");
 	return 0;
 }
 
@@ -207,23 +231,34 @@ int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_waiter waiter;
+	bool ready;
 
-	if (!*timeo)
-		return vshm_arm_data(conn, seen) ? 0 : -EAGAIN;
-	if (signal_pending(current))
-		return sock_intr_errno(*timeo);
-	if (sk_can_busy_loop(sk) && vshm_busy_wait(sk, conn, seen))
-		return 0;
-	vsk->rx.waits++;
-	vshm_waiter_join(sk, &waiter, EPOLLIN);
-	if (!vshm_arm_data(conn, seen)) {
-		mutex_unlock(&vsk->rx_lock);
-		trace_vshm_wait_begin(vsk, VSHM_FOR_DATA);
-		*timeo = vshm_sleep(sk, &waiter, RCV_SHUTDOWN, *timeo);
-		trace_vshm_wait_end(vsk, VSHM_FOR_DATA);
-		mutex_lock(&vsk->rx_lock);
+	if (!*timeo) {
+		ready = vshm_arm_data(conn, seen);
+		if (!ready)
+			return -EAGAIN;
+	} else {
+		if (signal_pending(current))
+			return sock_intr_errno(*timeo);
+		/* the connection may be another, or gone, after that */
+		if (sk_can_busy_loop(sk) && vshm_busy_wait(sk, conn, seen))
+			return 0;
+		vsk->rx.waits++;
+		vshm_waiter_join(sk, &waiter, EPOLLIN);
+		ready = vshm_arm_data(conn, seen);
+		if (!ready) {
+			conn->rx_spin.rounds = 0;
+			mutex_unlock(&vsk->rx_lock);
+			trace_vshm_wait_begin(vsk, VSHM_FOR_DATA);
+			*timeo = vshm_sleep(sk, &waiter, RCV_SHUTDOWN, *timeo);
+			trace_vshm_wait_end(vsk, VSHM_FOR_DATA);
+			mutex_lock(&vsk->rx_lock);
+		}
+		remove_wait_queue(sk_sleep(sk), &waiter.wait);
 	}
-	remove_wait_queue(sk_sleep(sk), &waiter.wait);
+	if (ready && vshm_spins(&conn->rx_spin, conn->rx.tail + seen))
+		vshm_io_violation(vsk, conn, &vsk->rx_lock,
+				  "data that are none");
 	return 0;
 }
 

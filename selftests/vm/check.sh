@@ -5,6 +5,7 @@
 #
 # check.sh PHASE...
 #   lint		static checks of everything
+#   fuzz		the module and vshmd's parsers, fed by a fuzzer
 #   host		vshmd, on this machine
 #   loopback	every program of selftests/, in one VM; load and unload
 #   two-vm	selftests/two_vm/, between two VMs
@@ -41,6 +42,8 @@ programs=(vshmd_host.sh "${programs[@]}")
 . "$VM_DIR/debug-checks.sh"
 # shellcheck source=selftests/vm/check-lint.sh
 . "$VM_DIR/check-lint.sh"
+# shellcheck source=selftests/vm/check-fuzz.sh
+. "$VM_DIR/check-fuzz.sh"
 # shellcheck source=selftests/vm/check-loopback.sh
 . "$VM_DIR/check-loopback.sh"
 # shellcheck source=selftests/vm/check-two-vm.sh
@@ -80,6 +83,7 @@ for phase in "$@"; do
 	say "== $phase"
 	case $phase in
 	lint)		check_lint ;;
+	fuzz)		check_fuzz ;;
 	host)		check_host ;;
 	loopback)	check_loopback "${programs[@]}" ;;
 	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,command,failure,lifecycle}.sh ;;

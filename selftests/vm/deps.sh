@@ -76,6 +76,8 @@ table()
 	deb	rsync			rsync
 	deb	lintian			lintian
 	fetch	mmdebstrap		mmdebstrap
+	fuzz	clang			clang
+	fuzz	libclang-rt		libclang-rt-dev
 	debug	flex			flex
 	debug	bison			bison
 	debug	bc			bc
@@ -91,6 +93,8 @@ missing()
 	*/*)	[ ! -e "$1" ] ;;
 	# the dynamically linked one is of no use to a guest
 	busybox) ! busybox true 2>/dev/null || ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
+	# in a directory with its version
+	libclang-rt) ! compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*' >/dev/null ;;
 	*)	! PATH=$PATH:/usr/sbin:$unpacked/usr/sbin command -v "$1" >/dev/null ;;
 	esac
 }
