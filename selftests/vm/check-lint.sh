@@ -109,7 +109,7 @@ lint_clang_tidy()
 	# wrong about va_start() in this version
 	checks+=,-clang-analyzer-valist.Uninitialized
 	flags="-std=gnu11 -D_GNU_SOURCE -I$TOP/userspace/common -I$TOP/uapi"
-	flags+=" $(pkg-config --cflags libevent_core json-c libmnl libsystemd)"
+	flags+=" $(pkg-config --cflags libevent_core json-c libmnl libsystemd libseccomp libcap-ng)"
 	lint_sources 'userspace/*.c' | sed "s,^,$TOP/," |
 		CHECKS=$checks FLAGS=$flags xargs -P "$(nproc)" -n 8 \
 			sh -c 'clang-tidy --quiet "--checks=$CHECKS" "$@" -- $FLAGS 2>&1' - |

@@ -44,6 +44,8 @@ table()
 	build	/usr/include/json-c/json.h	libjson-c-dev
 	build	/usr/include/libmnl/libmnl.h	libmnl-dev
 	build	/usr/include/systemd/sd-daemon.h	libsystemd-dev
+	build	/usr/include/seccomp.h	libseccomp-dev
+	build	/usr/include/cap-ng.h	libcap-ng-dev
 	vm	qemu-system-x86_64	qemu-system-x86
 	vm	socat			socat
 	vm	cpio			cpio

@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
 
-MODULES = ["test_link", "test_files", "test_config", "test_control", "test_keep",
+MODULES = ["test_link", "test_files", "test_config", "test_control", "test_keep", "test_hostile",
            "test_command", "test_qemu"]
 
 

@@ -20,6 +20,16 @@
 	"host, control, size, hugepages, max_connections, owner, group, mode, guests, links, policy"
 #define RULE_KEYS	"src, dst, allow"
 
+/* Which line of the text is that? */
+static unsigned int line_at(const char *text, size_t pos)
+{
+	unsigned int line = 1;
+
+	while (pos--)
+		line += *text++ == '\n';
+	return line;
+}
+
 /* The whole file as a string; NULL with a message. */
 static char *read_file(const char *file, struct error *err)
 {
@@ -58,20 +68,16 @@ static char *read_file(const char *file, struct error *err)
 		used += (size_t)len;
 	}
 	text[used] = '\0';
+	if (strlen(text) != used) {
+		error_set(err, "%s: line %u has a byte that is 0: give text", file,
+			  line_at(text, strlen(text)));
+		free(text);
+		text = NULL;
+	}
 out:
 	if (fd >= 0)
 		close(fd);
 	return text;
-}
-
-/* Which line of the text is that? */
-static unsigned int line_at(const char *text, size_t pos)
-{
-	unsigned int line = 1;
-
-	while (pos--)
-		line += *text++ == '\n';
-	return line;
 }
 
 /* The file as JSON; NULL with a message. */

@@ -18,6 +18,9 @@
 
 #define CLIENTS_MAX	16
 
+/* Bytes of answers that wait to be read, before the one that is added. */
+#define ANSWERS_MAX	(1 << 20)
+
 /* Who says nothing for so long is disconnected. */
 static const struct timeval idle_time = { .tv_sec = 60 };
 
@@ -57,7 +60,9 @@ static bool answer(struct client *client, const char *line)
 		text = json_object_to_json_string_ext(obj,
 						      JSON_C_TO_STRING_PLAIN |
 						      JSON_C_TO_STRING_NOSLASHESCAPE);
-	ok = text && evbuffer_add_printf(out, "%s\n", text) >= 0;
+	/* nobody asks on and on without reading */
+	ok = text && evbuffer_get_length(out) < ANSWERS_MAX &&
+	     evbuffer_add_printf(out, "%s\n", text) >= 0;
 	json_object_put(obj);
 	return ok;
 }
@@ -74,7 +79,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 		free(line);
 	}
 	if (!ok || evbuffer_get_length(in) >= VSHM_CONTROL_LINE) {
-		log_msg(LOG_WARNING, "control: a request is too long, or memory is short");
+		log_msg(LOG_WARNING, "control: a request is too long, answers are not read, or memory is short");
 		client_free(client);
 	}
 }

@@ -277,6 +277,8 @@ static int start(struct process *p)
 	control = control_path(d);
 	if (control && control_start(d, control))
 		return -1;
+	if (!d->opt.no_sandbox && sandbox_enter())
+		return -1;
 	if (p->ready_fd >= 0 && daemon_ready(p->ready_fd))
 		return -1;
 	d->keeping = keep_enabled();

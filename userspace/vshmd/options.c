@@ -30,6 +30,7 @@ enum {
 	KEY_CONTROL = 256,
 	KEY_LOG_FORMAT,
 	KEY_CHECK,
+	KEY_NO_SANDBOX,
 };
 
 static const struct argp_option arguments[] = {
@@ -55,6 +56,8 @@ static const struct argp_option arguments[] = {
 	  "Go to the background once all sockets listen, and log to syslog", 0 },
 	{ "pid-file", 'p', "FILE", 0,
 	  "Write the process ID to FILE while running", 0 },
+	{ "no-sandbox", KEY_NO_SANDBOX, NULL, 0,
+	  "Give up neither capabilities nor system calls", 0 },
 	{ "log-format", KEY_LOG_FORMAT, "text|json", 0,
 	  "How messages look (default text)", 0 },
 	{ "verbose", 'v', NULL, 0, "Log clients that come and go", 0 },
@@ -259,6 +262,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		parse_path(state, "configuration file", arg, &opt->config);
+		break;
+	case KEY_NO_SANDBOX:
+		opt->no_sandbox = true;
 		break;
 	case KEY_CHECK:
 		opt->check = true;

@@ -17,6 +17,7 @@
  * @log_format: how messages look
  * @daemon: go to the background
  * @check: only look whether the configuration is right
+ * @no_sandbox: keep all privileges
  * @verbose: log clients that come and go
  *
  * All paths are from the root directory.
@@ -32,6 +33,7 @@ struct options {
 	enum log_format	log_format;
 	bool		daemon;
 	bool		check;
+	bool		no_sandbox;
 	bool		verbose;
 };
 

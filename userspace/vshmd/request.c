@@ -134,13 +134,15 @@ static int do_remove(struct vshmd *d, struct json_object *request,
 		     struct error *err)
 {
 	struct json_object *cids = js_get_array(request, "cids");
-	uint32_t a, b;
 	struct link *link;
+	int64_t a, b;
 
-	if (!cids || json_object_array_length(cids) != 2)
+	if (!cids || json_object_array_length(cids) != 2 ||
+	    !json_object_is_type(json_object_array_get_idx(cids, 0), json_type_int) ||
+	    !json_object_is_type(json_object_array_get_idx(cids, 1), json_type_int))
 		return error_set(err, "request: cids: give an array of two CIDs");
-	a = (uint32_t)json_object_get_int64(json_object_array_get_idx(cids, 0));
-	b = (uint32_t)json_object_get_int64(json_object_array_get_idx(cids, 1));
+	a = json_object_get_int64(json_object_array_get_idx(cids, 0));
+	b = json_object_get_int64(json_object_array_get_idx(cids, 1));
 	TAILQ_FOREACH(link, &d->links, entry) {
 		const uint32_t *cid = link->spec.cid;
 
@@ -148,8 +150,8 @@ static int do_remove(struct vshmd *d, struct json_object *request,
 			break;
 	}
 	if (!link)
-		return error_set(err, "there is no link between CIDs %u and %u: see 'vshm guest list'",
-				 a, b);
+		return error_set(err, "there is no link between CIDs %jd and %jd: see 'vshm guest list'",
+				 (intmax_t)a, (intmax_t)b);
 	links_stop_one(link, &d->links);
 	notify_ready(d);
 	return 0;

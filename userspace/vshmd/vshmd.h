@@ -208,6 +208,9 @@ void notify_stop(void);
 int pidfile_create(const char *path);
 void pidfile_remove(const char *path, int fd);
 
+/* sandbox.c */
+int sandbox_enter(void);
+
 /* daemon.c */
 int daemon_std_fds(void);
 int daemon_fork(void);

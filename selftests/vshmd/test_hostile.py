@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Garbage on every socket of vshmd, and what it could do if it were fooled."""
+import os
+import random
+import socket
+import struct
+
+from harness import TIMEOUT, ConfigTest, wait_for
+
+# Those that sandbox.c keeps: CHOWN, DAC_OVERRIDE, FOWNER, NET_ADMIN, IPC_LOCK.
+KEPT = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 12 | 1 << 14
+
+PIECES = [b"{", b"}", b"[", b"]", b'"', b":", b",", b"\n", b"\0", b"\xff", b"-1", b"1e99",
+          b"null", b'"op"', b'"list"', b'"add"', b'"remove"', b'"reload"', b'"link"', b'"cids"',
+          b'"guest"', b'"size"', b'"sockets"', b"3", b"65535", b"4294967299", b"\\u0000"]
+
+
+class TestGarbage(ConfigTest):
+    def setUp(self):
+        super().setUp()
+        seed = int(os.environ.get("VSHM_SEED", 0)) or random.getrandbits(32)
+        self.random = random.Random(seed)
+        print(f"# seed {seed}")
+
+    def garbage(self):
+        kind = self.random.randrange(3)
+        if kind == 0:
+            return self.random.randbytes(self.random.randrange(1, 3000))
+        if kind == 1:
+            return b"".join(self.random.choices(PIECES, k=self.random.randrange(1, 200)))
+        return struct.pack("<q", self.random.choice([0, -1, 3, 1 << 62])) * 8
+
+    def throw(self, path, count):
+        for _ in range(count):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.settimeout(TIMEOUT)
+                sock.connect(path)
+                try:
+                    sock.send(self.garbage())
+                    if self.random.randrange(2):
+                        fds = [0] * self.random.randrange(1, 5)
+                        socket.send_fds(sock, [b"x"], fds)
+                    if self.random.randrange(2):
+                        sock.shutdown(socket.SHUT_WR)
+                        sock.recv(4096)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass        # it has heard enough
+
+    def descriptors(self, proc):
+        return len(os.listdir(f"/proc/{proc.pid}/fd"))
+
+    def test_control(self):
+        """garbage as requests: vshmd goes on, and keeps nothing of it"""
+        proc = self.serve()
+        before = self.descriptors(proc)
+        self.throw(self.control, 300)
+        self.assertTrue(self.ask(op="list")["ok"])
+        wait_for(lambda: self.descriptors(proc) <= before, "descriptors to be closed")
+        self.assertIsNone(proc.poll())
+
+    def test_client(self):
+        """garbage from clients: the next one is served as if nothing were"""
+        proc = self.serve()
+        before = self.descriptors(proc)
+        self.throw(self.a, 300)
+        wait_for(lambda: self.descriptors(proc) <= before, "descriptors to be closed")
+        client = self.connect(self.a, 3, 4)
+        self.assertTrue(client.quiet())
+
+    def test_answers_unread(self):
+        """whoever asks and never reads is dropped"""
+        self.serve()
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(TIMEOUT)
+            sock.connect(self.control)
+            with self.assertRaises((BrokenPipeError, ConnectionResetError)):
+                for _ in range(10000):
+                    sock.sendall(b'{"op":"list"}\n' * 1000)
+        self.assertTrue(self.ask(op="list")["ok"])
+
+    def test_remove_numbers(self):
+        """CIDs of a request are not cut to what fits"""
+        self.serve()
+        self.assertFalse(self.ask(op="remove", cids=[(1 << 32) + 3, 4])["ok"])
+        self.assertFalse(self.ask(op="remove", cids=["3", "4"])["ok"])
+        self.assertEqual(len(self.ask(op="list")["links"]), 1)
+
+    def test_nul_in_configuration(self):
+        """what follows a 0 in the configuration is not ignored"""
+        self.serve()
+        with open(self.path, "rb") as file:
+            text = file.read()
+        with open(self.path, "wb") as file:
+            file.write(text + b"\0{")
+        self.assertFalse(self.ask(op="reload")["ok"])
+
+
+class TestSandbox(ConfigTest):
+    @staticmethod
+    def fields(file):
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+    def status(self, proc):
+        with open(f"/proc/{proc.pid}/status", encoding="ascii") as file:
+            return self.fields(file)
+
+    def test_entered(self):
+        """vshmd that serves has given up capabilities and system calls"""
+        status = self.status(self.serve())
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        for name in "CapEff", "CapPrm", "CapInh":
+            self.assertEqual(int(status[name], 16) & ~KEPT, 0, name)
+        if "Seccomp" in status:
+            self.assertEqual(status["Seccomp"].strip(), "2")
+
+    def test_off(self):
+        """--no-sandbox keeps them"""
+        status = self.status(self.serve("--no-sandbox"))
+        with open("/proc/self/status", encoding="ascii") as file:
+            own = self.fields(file)
+        for name in "NoNewPrivs", "CapEff", "Seccomp":
+            self.assertEqual(status.get(name), own.get(name), name)
