@@ -107,6 +107,9 @@ fuzz: export VM_SLOW = 200
 fuzz:
 	@TESTS='^fuzz$$' $(VM)/debug.sh loopback
 
+check-package:
+	@$(VM)/check-package.sh
+
 bench:
 	@$(VM)/bench.sh
 
@@ -142,6 +145,8 @@ help:
 	@echo '			FUZZ_TIME=40 seconds'
 	@echo 'make lint		static checks of modules, programs and scripts'
 	@echo 'make bench		AF_VSHM beside other families, pipes and TCP; MODES=counts ...'
+	@echo 'make check-package	the Debian packages, in a clean Debian and with systemd;'
+	@echo '			takes root'
 	@echo
 	@echo 'KERNEL=version or KDIR=directory chooses the kernel, ACCEL=kvm or tcg'
 	@echo 'how VMs run it, V=1 shows builds.'
@@ -150,4 +155,4 @@ help:
 	uninstall deb clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
 	check-big check-nested check-lifecycle check-debug check-kernels \
-	check-races check-fuzz fuzz lint bench
+	check-package check-races check-fuzz fuzz lint bench doc

@@ -77,9 +77,12 @@ table()
 	deb	dh_dkms			dh-dkms
 	deb	rsync			rsync
 	deb	lintian			lintian
+	arm64	aarch64-linux-gnu-gcc	gcc-aarch64-linux-gnu
+	arm64	rsync			rsync
 	fetch	mmdebstrap		mmdebstrap
 	fuzz	clang			clang
 	fuzz	libclang-rt		libclang-rt-dev
+	package	mke2fs			e2fsprogs
 	debug	flex			flex
 	debug	bison			bison
 	debug	bc			bc

@@ -16,29 +16,13 @@ want=$1
 # where a release is looked for, in this order, and what each suite builds on
 suites=(bookworm-backports trixie-backports trixie)
 
-# shellcheck disable=SC1091
-. /etc/os-release
-# shellcheck disable=SC2016
-mirror=$(apt-get indextargets --format '$(CREATED_BY) $(CODENAME) $(COMPONENT) $(REPO_URI)' |
-	awk -v codename="${VERSION_CODENAME:-}" \
-		'$1 == "Packages" && $2 == codename && $3 == "main" { print $4; exit }')
-if [ "${ID:-}" != debian ] || [ -z "$mirror" ]; then
-	echo "kernel-fetch.sh: apt knows no mirror of Debian" >&2
-	exit 1
-fi
+# shellcheck source=selftests/vm/debian.sh
+. "$(dirname "$0")/debian.sh"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM HUP
-# what the machine says about proxies, dates and the like
-apt-config dump Acquire | grep -E '^Acquire::(http|https|Check|Retries)' >"$scratch/apt.conf" || true
-
-# sources SUITE: lines for that suite and the one that it is an addition to
-sources()
-{
-	printf "deb $mirror %s main\n" "$1"
-	[ "${1%-backports}" = "$1" ] || printf "deb $mirror %s main\n" "${1%-backports}"
-}
+debian_apt_conf >"$scratch/apt.conf"
 
 # release_of SUITE: the release of its kernel, such as 6.12; asks the mirror
 release_of()
@@ -46,7 +30,7 @@ release_of()
 	local dir=$scratch/$1 options
 
 	mkdir -p "$dir"/{lists,cache,parts}
-	sources "$1" | head -n 1 >"$dir/parts/suite.list"
+	debian_sources "$1" | head -n 1 >"$dir/parts/suite.list"
 	options=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$dir/parts"
 		-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache"
 		-o "APT::Sandbox::User=root")
@@ -83,7 +67,7 @@ flock "$lock"
 echo "fetching the kernel of $suite, once; about 120 MB" >&2
 rm -rf "$tree.new"
 # kernel-doc, which checks comments, is perl or python
-if ! sources "$suite" | mmdebstrap --mode=root --variant=extract \
+if ! debian_sources "$suite" | mmdebstrap --mode=root --variant=extract \
 	--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
 	--aptopt="$scratch/apt.conf" --aptopt="APT::Default-Release \"$suite\"" \
 	--include="linux-image-$arch,linux-headers-$arch,make,gcc,perl,python3,mawk,?essential" \

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# The Debian of check-package.sh in VM A, with the packages installed and systemd
+# as its init; its disk is an image, which is forgotten afterwards. It has the
+# end with CID 3 of a link whose other end nobody takes. In there vshmd runs with
+# a guest 7, whose part peer.py plays, in a network namespace.
+
+# what boots it, and what lets us in
+systemd_pack()
+{
+	local root=$RUN/root
+
+	cat >"$RUN/init" <<-'END'
+	#!/bin/busybox sh
+	/bin/busybox --install -s /bin
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t devtmpfs devtmpfs /dev
+	modprobe -a virtio_pci virtio_blk ext4
+	mkdir /disk
+	mount -t ext4 /dev/vda /disk
+	umount /proc /sys /dev
+	exec switch_root /disk /lib/systemd/systemd
+	END
+	chmod +x "$RUN/init"
+	pack systemd init="$RUN/init"
+
+	cat >"$root/usr/local/sbin/agent" <<-'END'
+	#!/bin/bash
+	echo '<4>vshm-vm: guest is ready' >/dev/kmsg
+	exec <>/dev/ttyS1 >&0 2>&1
+	stty raw -echo
+	printf '\036 ready 0\n'
+	while read -r number command; do
+		{
+			echo '. /etc/common.sh; . /etc/guest.sh'
+			echo "$command" | base64 -d
+		} >/run/command
+		bash -eu -o pipefail /run/command </dev/null
+		printf '\036 %s %s\n' "$number" $?
+	done
+	END
+	chmod +x "$root/usr/local/sbin/agent"
+	cat >"$root/etc/systemd/system/agent.service" <<-'END'
+	[Unit]
+	After=vshmd.service
+	[Service]
+	Environment=VM_SLOW=1 VSHM_FAMILY=18 HOME=/root
+	ExecStart=/usr/local/sbin/agent
+	[Install]
+	WantedBy=multi-user.target
+	END
+	mkdir -p "$root/etc/systemd/system/vshmd.service.d"
+	printf '[Service]\nWatchdogSec=5\n' >"$root/etc/systemd/system/vshmd.service.d/test.conf"
+	cp "$VM_DIR"/{common,guest}.sh "$root/etc/"
+	mkdir -p "$root/vshm"
+	cp "$TOP"/selftests/vshmd/{harness,peer}.py "$root/vshm/"
+	inside systemctl enable agent.service
+	inside systemctl mask serial-getty@ttyS0.service getty@tty1.service
+	inside passwd -d root
+}
+
+systemd_boot()
+{
+	install_packages new
+	systemd_pack
+	truncate -s 3G "$RUN/disk"
+	mke2fs -q -t ext4 -d "$RUN/root" "$RUN/disk"
+	vshmd_start
+	VM_MEMORY=1G VM_APPEND="systemd.show_status=0" \
+		vm_boot A "$RUN/systemd.cpio" -- \
+		-drive "file=$RUN/disk,if=virtio,format=raw,cache=unsafe" \
+		-chardev "socket,id=link,path=$RUN/vshmd/3" \
+		-device "ivshmem-doorbell,chardev=link,vectors=1"
+	vm_answer A ready 300
+	vm A 'systemctl show vshmd -p ActiveState -p User -p NFileDescriptorStore -p StatusText'
+}
+
+test_device_loads_guest_driver()
+{
+	vm A 'eventually 20 grep "^vshm_ivshmem " /proc/modules
+	      cat /proc/net/vshm_links
+	      grep "region 3 4" /proc/net/vshm_links'
+}
+
+test_unit_is_ready()
+{
+	vm A 'systemctl is-active vshmd || { systemctl status vshmd; journalctl -u vshmd; exit 1; }
+	      [ "$(stat -c %U "/proc/$(systemctl show vshmd -p MainPID --value)")" = vshm ]
+	      vshm guest list'
+}
+
+test_socket_loads_family()
+{
+	vm A 'systemctl stop vshmd
+	      modprobe -r vshm_ivshmem vshm_host vshm
+	      if grep "^vshm" /proc/modules; then exit 1; fi
+	      python3 -c "import socket; socket.socket(18, socket.SOCK_STREAM)"
+	      grep "^vshm " /proc/modules'
+}
+
+test_examples()
+{
+	local server client
+
+	# each of them with the next one
+	for server in hello hello.py hello.sh; do
+		case $server in
+		hello)		client=hello.py ;;
+		hello.py)	client=hello.sh ;;
+		hello.sh)	client=hello ;;
+		esac
+		vm A "PATH=\$PATH:/usr/share/doc/vshm-dev/examples
+		      background hello $server
+		      eventually 10 has_sockets 1 l.port 5000
+		      $client 1
+		      join hello 10 | grep -x hello"
+	done
+}
+
+test_opening_loads_host_driver()
+{
+	vm A 'systemctl stop vshmd
+	      modprobe -rq vshm_host || true
+	      if grep "^vshm_host " /proc/modules; then exit 1; fi
+	      ls -l /dev/vshm
+	      : <>/dev/vshm
+	      grep "^vshm_host " /proc/modules
+	      systemctl start vshmd'
+}
+
+# undisturbed COMMANDS: they are run in the VM while bytes go over a link
+undisturbed()
+{
+	vm -t 120 A 'systemctl start vshmd
+	      vshm guest add 7
+	      background peer python3 /vshm/peer.py /run/vshm/7 7
+	      eventually 30 grep -q connected /run/peer.out
+	      sleep 1
+	      pid() { systemctl show vshmd -p MainPID --value; }
+	      other() { [ "$(pid)" != 0 ] && [ "$(pid)" != "$old" ] && systemctl -q is-active vshmd; }
+	      old=$(pid)
+	      '"$1"'
+	      eventually 40 other
+	      vshm guest list | grep -q "^ *7"
+	      sleep 1
+	      signal peer TERM
+	      join peer 20
+	      vshm guest remove 7'
+}
+
+test_restart_disturbs_nothing()
+{
+	undisturbed 'systemctl restart vshmd'
+}
+
+test_kill_disturbs_nothing()
+{
+	undisturbed 'systemctl kill -s KILL vshmd'
+}
+
+test_watchdog_restarts_what_hangs()
+{
+	undisturbed 'systemctl kill -s STOP vshmd'
+}
+
+test_kernel_is_content()
+{
+	if vm A dmesg | grep -E 'BUG|WARNING|Oops|vshm.*(bad|error)'; then return 1; fi
+}
+
+check_systemd()
+{
+	local test
+
+	# the kernel of that Debian, not the machine's
+	# shellcheck disable=SC2034
+	STOCK_MODULES=(virtio_pci virtio_blk ext4)
+	# shellcheck source=selftests/vm/vm.sh
+	. "$VM_DIR/vm.sh"
+	# shellcheck source=selftests/vm/link.sh
+	. "$VM_DIR/link.sh"
+	KERNEL=$first KERNEL_ROOT=$RUN/root
+	IMAGE=$(kernel_image)
+	attempt "systemd: boots with the packages" systemd_boot
+	vm_alive A || return 0
+	for test in $(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$VM_DIR/check-systemd.sh"); do
+		attempt "systemd: $test" "$test" </dev/null
+	done
+}
