@@ -9,6 +9,8 @@
 #include <linux/string.h>
 #include <asm/ioctls.h>
 
+#include "dgram.h"
+#include "queue.h"
 #include "vshm.h"
 
 struct proto vshm_proto = {
@@ -18,17 +20,18 @@ struct proto vshm_proto = {
 	.diag_destroy	= vshm_sock_destroy,
 };
 
-/* Completions that nobody read. */
+/* Completions that nobody read, and the queue of a datagram socket. */
 static void vshm_sk_destruct(struct sock *sk)
 {
 	skb_queue_purge(&sk->sk_error_queue);
+	kfree(vshm_sk(sk)->queue);
 }
 
 /**
  * vshm_sock_alloc() - make a socket and enter it in the table
  * @net: its network namespace
  * @sock: what the program sees, or NULL until it is accepted
- * @type: SOCK_STREAM or SOCK_SEQPACKET
+ * @type: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM
  * @gfp: how to allocate
  * @kern: made by the kernel for itself: holds no reference to @net
  *
@@ -74,11 +77,15 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	mutex_init(&vsk->tx_lock);
 	mutex_init(&vsk->rx_lock);
 
-	if (vshm_table_add(vsk)) {
-		sk_free(sk);
-		return NULL;
-	}
+	if (type == SOCK_DGRAM && vshm_dgram_init_sock(vsk))
+		goto err;
+	if (vshm_table_add(vsk))
+		goto err;
 	return sk;
+
+err:
+	sk_free(sk);
+	return NULL;
 }
 
 /**
@@ -172,6 +179,17 @@ u32 vshm_activity(const struct vshm_sock *vsk)
 }
 
 /**
+ * vshm_sock_recvq() - bytes in the receive queue
+ * @vsk: socket
+ *
+ * Return: the number, for display.
+ */
+u64 vshm_sock_recvq(struct vshm_sock *vsk)
+{
+	return vsk->queue ? vshm_queue_bytes(vsk->queue) : vshm_conn_recvq(vsk);
+}
+
+/**
  * vshm_sock_conn_get() - the connection of a socket
  * @vsk: socket
  *
@@ -262,6 +280,8 @@ void vshm_sock_close(struct vshm_sock *vsk)
 		vshm_conn_put(conn);
 	}
 	vshm_queue_close(&queue);
+	if (vsk->queue)
+		vshm_dgram_close(vsk);
 	vshm_table_put(vsk);
 }
 
@@ -439,7 +459,7 @@ static int vshm_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 		return -EINVAL;
 	switch (cmd) {
 	case SIOCINQ:
-		n = vshm_conn_recvq(vsk);
+		n = vsk->queue ? vshm_queue_first(vsk) : vshm_conn_recvq(vsk);
 		break;
 	case SIOCOUTQ:
 		n = vshm_conn_sendq(vsk);
@@ -498,4 +518,25 @@ const struct proto_ops vshm_seqpacket_ops = {
 	.sendmsg	= vshm_seqpacket_sendmsg,
 	.recvmsg	= vshm_seqpacket_recvmsg,
 	.mmap		= sock_no_mmap,
+};
+
+const struct proto_ops vshm_dgram_ops = {
+	.family		= PF_VSHM,
+	.owner		= THIS_MODULE,
+	.release	= vshm_release,
+	.bind		= vshm_bind,
+	.connect	= vshm_dgram_connect,
+	.socketpair	= vshm_dgram_socketpair,
+	.accept		= sock_no_accept,
+	.getname	= vshm_getname,
+	.poll		= vshm_dgram_poll,
+	.ioctl		= vshm_ioctl,
+	.listen		= sock_no_listen,
+	.shutdown	= vshm_dgram_shutdown,
+	.setsockopt	= vshm_setsockopt,
+	.getsockopt	= vshm_getsockopt,
+	.sendmsg	= vshm_dgram_sendmsg,
+	.recvmsg	= vshm_dgram_recvmsg,
+	.mmap		= sock_no_mmap,
+	.set_peek_off	= sk_set_peek_off,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What goes beside the data of connected sockets: timestamps, and the error
+ * What goes beside the data: timestamps, and the error
  * queue, which tells of sends with MSG_ZEROCOPY.
  *
  * Data is always copied, into the peer's memory, before a call that sends it
@@ -86,21 +86,18 @@ void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent)
  * __vshm_recv_timestamp() - SO_TIMESTAMP and its kin, of what a call received
  * @sk: socket with one of these options
  * @msg: takes the timestamp
+ * @when: when it came; for the bytes of a connection, of whose arrival shared
+ *	memory has no record, when the call took them
  *
- * Shared memory has no record of when a byte arrived: the time is that of the
- * call which took it.
  * Context: process context, no lock held.
  */
-void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg)
+void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg, ktime_t when)
 {
 	bool new = sock_flag(sk, SOCK_TSTAMP_NEW);
-	struct timespec64 now;
-	s64 value[2];
+	struct timespec64 ts = ktime_to_timespec64(when);
+	s64 value[2] = { ts.tv_sec, ts.tv_nsec };
 	int type;
 
-	ktime_get_real_ts64(&now);
-	value[0] = now.tv_sec;
-	value[1] = now.tv_nsec;
 	if (sock_flag(sk, SOCK_RCVTSTAMPNS)) {
 		type = new ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD;
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where kernels from 6.1 on differ. Nowhere else is a version looked at.
+ * Where kernels from 6.1 on, and their configurations, differ. Nowhere else is a
+ * version looked at.
  */
 #ifndef _VSHM_COMPAT_H
 #define _VSHM_COMPAT_H
@@ -39,6 +40,16 @@ static int name(struct socket *sock, struct socket *newsock, int flags,	\
 	return accept(sock, newsock, flags);				\
 }
 #endif
+
+/* The memory cgroup that a socket's owner is in, if the kernel has any. */
+static inline struct mem_cgroup *vshm_sock_memcg(const struct sock *sk)
+{
+#ifdef CONFIG_MEMCG
+	return sk->sk_memcg;
+#else
+	return NULL;
+#endif
+}
 
 /* 6.8: eventfd_signal() always adds one */
 static inline void vshm_eventfd_signal(struct eventfd_ctx *ctx)

@@ -85,17 +85,25 @@ long vshm_connect_timeout_default(const struct sock *sk)
 	return msecs_to_jiffies(READ_ONCE(limits->connect_timeout_ms));
 }
 
-/* The address that the peer will see. */
-static int vshm_connect_source(struct vshm_sock *vsk, struct vshm_link *link,
-			       u32 dst_cid)
+/**
+ * vshm_source_cid() - the CID that a peer sees of a socket
+ * @vsk: socket
+ * @link: link to the peer
+ * @dst_cid: CID of the peer
+ *
+ * Return: the CID, or VSHM_CID_ANY when the socket is bound to one that is not
+ * the own end of @link.
+ */
+u32 vshm_source_cid(const struct vshm_sock *vsk, const struct vshm_link *link,
+		    u32 dst_cid)
 {
-	u32 cid = vshm_link_is_loopback(link) ? dst_cid : link->local_cid;
+	bool loopback = vshm_link_is_loopback(link);
+	u32 cid = loopback ? dst_cid : link->local_cid;
 
 	if (vsk->bound_cid == VSHM_CID_ANY)
-		vsk->local.cid = cid;
-	else if (vsk->bound_cid != cid && !vshm_link_is_loopback(link))
-		return -EADDRNOTAVAIL;
-	return 0;
+		return cid;
+	return loopback || vsk->bound_cid == cid ? vsk->bound_cid :
+						   VSHM_CID_ANY;
 }
 
 /* Go from bound to connecting; returns the connection, with a reference. */
@@ -106,15 +114,18 @@ static struct vshm_conn *vshm_connect_start(struct vshm_sock *vsk,
 	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
 	struct vshm_conn *conn;
 	struct vshm_link *link;
+	u32 cid;
 	int err;
 
 	vsk->to_host = to->svs_flags & VSHM_FLAG_TO_HOST;
 	link = vshm_link_find(vnet, to->svs_cid, vsk->to_host);
 	if (!link)
 		return ERR_PTR(-EHOSTUNREACH);
-	err = vshm_connect_source(vsk, link, to->svs_cid);
-	if (err)
+	err = -EADDRNOTAVAIL;
+	cid = vshm_source_cid(vsk, link, to->svs_cid);
+	if (cid == VSHM_CID_ANY)
 		goto err_link;
+	vsk->local.cid = cid;
 	vsk->remote.cid = to->svs_cid;
 	vsk->remote.port = to->svs_port;
 	vsk->local.nonblock = nonblock;

@@ -262,16 +262,6 @@ static bool vshm_listener_reserve(struct sock *sk)
 	return ok;
 }
 
-/* May a request that comes through this link have that source? */
-static bool vshm_record_from(const struct vshm_link *link, u32 cid)
-{
-	if (vshm_link_is_loopback(link) || cid == link->peer_cid)
-		return true;
-	/* a host forwards for others */
-	return link->peer_cid == VSHM_CID_HOST && cid != link->local_cid &&
-	       cid >= VSHM_CID_GUEST_MIN && cid <= VSHM_CID_GUEST_MAX;
-}
-
 static void vshm_record_request(struct vshm_link *link,
 				const struct vshm_record *rec)
 {
@@ -283,7 +273,7 @@ static void vshm_record_request(struct vshm_link *link,
 
 	if (!rec->src_slot || rec->src_slot >= link->ops->max_slots ||
 	    (rec->type != SOCK_STREAM && rec->type != SOCK_SEQPACKET) ||
-	    !vshm_record_from(link, rec->src_cid) ||
+	    !vshm_link_source_valid(link, rec->src_cid) ||
 	    vshm_record_ring(link, rec, &mem)) {
 		vshm_link_violation(link, "request");
 		if (link->ops->restart)
@@ -296,7 +286,7 @@ static void vshm_record_request(struct vshm_link *link,
 		vshm_forward_request(link, rec, &mem);
 		return;
 	}
-	listener = vshm_table_find_bound(link->vnet, rec->dst_cid,
+	listener = vshm_table_find_bound(link->vnet, rec->type, rec->dst_cid,
 					 rec->dst_port);
 	if (!listener)
 		goto refuse;

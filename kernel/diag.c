@@ -106,7 +106,7 @@ static int vshm_diag_put_queues(struct sk_buff *skb, struct vshm_sock *vsk)
 	struct sock *sk = &vsk->sk;
 
 	return vshm_diag_put_u64(skb, VSHM_DIAG_SENDQ, vshm_conn_sendq(vsk)) ||
-	       vshm_diag_put_u64(skb, VSHM_DIAG_RECVQ, vshm_conn_recvq(vsk)) ||
+	       vshm_diag_put_u64(skb, VSHM_DIAG_RECVQ, vshm_sock_recvq(vsk)) ||
 	       nla_put_u32(skb, VSHM_DIAG_CONNQ,
 			   READ_ONCE(sk->sk_ack_backlog)) ||
 	       nla_put_u32(skb, VSHM_DIAG_CONNQ_LIMIT,

@@ -30,7 +30,7 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 /* ancillary.c */
 int __vshm_zerocopy_begin(struct sock *sk, struct sk_buff **done);
 void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent);
-void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg);
+void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg, ktime_t when);
 
 /* Prepare for what MSG_ZEROCOPY promises; 0 or -ENOBUFS. */
 static inline int vshm_zerocopy_begin(struct sock *sk, const struct msghdr *msg,
@@ -49,10 +49,12 @@ static inline void vshm_zerocopy_end(struct sock *sk, struct sk_buff *done,
 		__vshm_zerocopy_end(sk, done, sent);
 }
 
-static inline void vshm_recv_timestamp(struct sock *sk, struct msghdr *msg)
+/* Only datagrams have a time of arrival; 0 is now. */
+static inline void vshm_recv_timestamp(struct sock *sk, struct msghdr *msg,
+				       ktime_t when)
 {
 	if (unlikely(sock_flag(sk, SOCK_RCVTSTAMP)))
-		__vshm_recv_timestamp(sk, msg);
+		__vshm_recv_timestamp(sk, msg, when ?: ktime_get_real());
 }
 
 /* Why a socket cannot send, or 0. */

@@ -35,6 +35,8 @@ int vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 	link->next_gen = 1;
 	refcount_set(&link->refs, 1);
 	init_completion(&link->released);
+	mutex_init(&link->datagrams.lock);
+	INIT_LIST_HEAD(&link->datagrams.waiters);
 	ratelimit_state_init(&link->log, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
 	/* what is suppressed is counted, and is no reason to warn */
@@ -171,6 +173,21 @@ bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid)
 		found |= cid == link->local_cid;
 	rcu_read_unlock();
 	return found;
+}
+
+/**
+ * vshm_link_source_valid() - may what comes through a link have that source?
+ * @link: link
+ * @cid: CID that it claims to come from
+ *
+ * Return: true for the peer's CID, and for a guest that a host forwards for.
+ */
+bool vshm_link_source_valid(const struct vshm_link *link, u32 cid)
+{
+	if (vshm_link_is_loopback(link) || cid == link->peer_cid)
+		return true;
+	return link->peer_cid == VSHM_CID_HOST && cid != link->local_cid &&
+	       cid >= VSHM_CID_GUEST_MIN && cid <= VSHM_CID_GUEST_MAX;
 }
 
 /**

@@ -27,6 +27,9 @@ static int vshm_create(struct net *net, struct socket *sock, int protocol,
 	case SOCK_SEQPACKET:
 		sock->ops = &vshm_seqpacket_ops;
 		break;
+	case SOCK_DGRAM:
+		sock->ops = &vshm_dgram_ops;
+		break;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}

@@ -54,7 +54,7 @@ static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
 	seq_printf(seq, "%llu %s %s %llu %llu %u %u %u %llu", vsk->local.id,
 		   vshm_state_names[READ_ONCE(vsk->state)],
 		   vshm_show_activity(vsk), vshm_conn_sendq(vsk),
-		   vshm_conn_recvq(vsk), READ_ONCE(sk->sk_ack_backlog),
+		   vshm_sock_recvq(vsk), READ_ONCE(sk->sk_ack_backlog),
 		   READ_ONCE(sk->sk_max_ack_backlog),
 		   from_kuid_munged(seq_user_ns(seq), READ_ONCE(sk->sk_uid)),
 		   (u64)sock_i_ino(sk));
@@ -131,7 +131,7 @@ static void vshm_show_link(struct seq_file *seq, struct vshm_link *link)
 	struct vshm_link_info info;
 
 	vshm_link_info(link, &info);
-	seq_printf(seq, "%s %u %u %s %u %u %d %llu %llu %llu %llu %llu %llu %ld %ld %llu %llu %ld %ld\n",
+	seq_printf(seq, "%s %u %u %s %u %u %d %llu %llu %llu %llu %llu %llu %ld %ld %llu %llu %ld %ld %ld\n",
 		   link->ops->name, link->local_cid, link->peer_cid,
 		   READ_ONCE(link->up) ? "up" : "down", info.epoch,
 		   info.peer_epoch, atomic_read(&link->nr_conns), info.size,
@@ -139,7 +139,8 @@ static void vshm_show_link(struct seq_file *seq, struct vshm_link *link)
 		   info.quiet, atomic_long_read(&link->resets),
 		   atomic_long_read(&link->violations), info.tx_bytes,
 		   info.rx_bytes, atomic_long_read(&link->nr_rings),
-		   atomic_long_read(&link->ring_bytes));
+		   atomic_long_read(&link->ring_bytes),
+		   atomic_long_read(&link->datagrams.drops));
 }
 
 static int vshm_links_show(struct seq_file *seq, void *v)
@@ -148,7 +149,7 @@ static int vshm_links_show(struct seq_file *seq, void *v)
 	struct vshm_link *link;
 	unsigned long i;
 
-	seq_puts(seq, "kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet resets violations tx.bytes rx.bytes rings ring_bytes\n");
+	seq_puts(seq, "kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet resets violations tx.bytes rx.bytes rings ring_bytes drops\n");
 	rcu_read_lock();
 	vshm_show_link(seq, vnet->loopback);
 	xa_for_each(&vnet->links, i, link)

@@ -9,8 +9,8 @@
  * writing. The list is flushed by whoever adds to it and when the peer made
  * room.
  *
- * One work item does all that is not the data path: it follows epochs,
- * receives records and flushes. So records are received one at a time and never
+ * One work item does all that is not the data path of connections: it follows
+ * epochs, receives records and datagrams, and flushes. So records are received one at a time and never
  * while the connections of the link are being killed.
  *
  * Barriers, each with its partner at the other side:
@@ -31,6 +31,7 @@
 #include <linux/workqueue.h>
 #include <asm/sync_bitops.h>
 
+#include "dgram.h"
 #include "heap.h"
 #include "region.h"
 #include "vshm.h"
@@ -62,7 +63,8 @@ struct vshm_owed {
  * @peer_word: the peer's epoch word when @work last looked
  * @ready: both sides acknowledge each other; work
  * @closing: being detached: nothing is left to do for @work
- * @broken: the peer broke the protocol of the control ring: start anew
+ * @broken: the peer broke the protocol of the control ring or of a datagram
+ *	ring: start anew
  * @post_lock: guards the members up to @refusals
  * @sending: the outgoing control ring may be used
  * @posts: connections that have something to say
@@ -142,6 +144,12 @@ static void vshm_region_notify(struct vshm_conn *conn, unsigned int kind)
 	vshm_region_news(vshm_region(conn->link), conn->peer_slot, kind);
 }
 
+static void vshm_region_notify_datagrams(struct vshm_link *link,
+					 unsigned int kind)
+{
+	vshm_region_news(vshm_region(link), 0, kind);
+}
+
 /* Rings */
 
 static void vshm_region_map(struct vshm_region_link *rl,
@@ -180,6 +188,13 @@ static u64 vshm_region_heap_end(const struct vshm_region_link *rl,
 				unsigned int side)
 {
 	return side ? rl->size : rl->size / 2;
+}
+
+/* Offset of the own datagram ring, which has the last bytes of the half. */
+static u64 vshm_region_datagrams(const struct vshm_region_link *rl)
+{
+	return vshm_region_heap_end(rl, rl->own_side) -
+	       VSHM_RING_BYTES(vshm_datagrams_order(rl->size));
 }
 
 static int vshm_region_peer_ring(struct vshm_link *link,
@@ -325,6 +340,16 @@ static void vshm_region_receive(struct vshm_region_link *rl)
 	vshm_region_kick(rl);
 }
 
+static void vshm_region_receive_datagrams(struct vshm_region_link *rl)
+{
+	int more = vshm_datagrams_receive(&rl->link);
+
+	if (more < 0)
+		WRITE_ONCE(rl->broken, true);
+	else if (more)
+		vshm_region_kick(rl);
+}
+
 /* Epochs */
 
 static void vshm_region_say(struct vshm_region_link *rl)
@@ -350,6 +375,7 @@ static void vshm_region_down(struct vshm_region_link *rl)
 		list_del_init(&conn->post_node);
 		vshm_conn_put(conn);
 	}
+	vshm_datagrams_down(&rl->link);
 	vshm_link_kill(&rl->link);
 	if (rl->ready && __ratelimit(&rl->link.log))
 		pr_notice("link %u-%u: down\n", rl->link.local_cid,
@@ -364,8 +390,6 @@ static void vshm_region_clean(struct vshm_region_link *rl)
 	struct vshm_ring_mem mem = { .order = VSHM_CONTROL_ORDER };
 	struct vshm_side *own = rl->own;
 
-	own->dgram_ring = 0;
-	own->dgram_order = 0;
 	memset(own->summary, 0, sizeof(own->summary));
 	memset(own->news, 0, sizeof(own->news));
 	mem.ring = &own->control;
@@ -373,6 +397,25 @@ static void vshm_region_clean(struct vshm_region_link *rl)
 	vshm_ring_init(&mem, 0);
 	vshm_receiver_init(&rl->control_rx, &mem);
 	vshm_receiver_arm(&rl->control_rx, 0);
+
+	mem.offset = vshm_region_datagrams(rl);
+	mem.order = vshm_datagrams_order(rl->size);
+	vshm_region_map(rl, &mem);
+	vshm_datagrams_clean(&rl->link, &mem);
+	own->dgram_ring = mem.offset;
+	own->dgram_order = mem.order;
+}
+
+/* Where the peer takes datagrams, if it does. */
+static void vshm_region_open_datagrams(struct vshm_region_link *rl)
+{
+	struct vshm_ring_mem mem = {
+		.offset	= READ_ONCE(rl->peer->dgram_ring),
+		.order	= READ_ONCE(rl->peer->dgram_order),
+	};
+
+	if (mem.offset && vshm_datagrams_up(&rl->link, &mem))
+		vshm_link_violation(&rl->link, "datagram ring");
 }
 
 /* Both sides are there and empty. */
@@ -389,6 +432,7 @@ static void vshm_region_up(struct vshm_region_link *rl)
 	vshm_sender_init(&rl->control_tx, &mem);
 	rl->sending = true;
 	spin_unlock(&rl->post_lock);
+	vshm_region_open_datagrams(rl);
 	vshm_link_set_up(&rl->link);
 	if (__ratelimit(&rl->link.log))
 		pr_notice("link %u-%u: up, epochs %u and %u\n",
@@ -407,7 +451,7 @@ static void vshm_region_follow(struct vshm_region_link *rl)
 	WRITE_ONCE(rl->peer_word, word);
 	if (rl->broken) {
 		rl->broken = false;
-		vshm_link_violation(&rl->link, "control ring");
+		vshm_link_violation(&rl->link, "ring of the link");
 		vshm_region_down(rl);
 		rl->epoch += 2;
 		vshm_region_say(rl);
@@ -438,6 +482,8 @@ static void vshm_region_work(struct work_struct *work)
 	vshm_region_follow(rl);
 	if (rl->ready) {
 		vshm_region_receive(rl);
+		vshm_region_receive_datagrams(rl);
+		vshm_datagrams_space(&rl->link);
 		spin_lock(&rl->post_lock);
 		vshm_region_flush(rl);
 		spin_unlock(&rl->post_lock);
@@ -540,6 +586,7 @@ static const struct vshm_link_ops vshm_region_ops = {
 	.post		= vshm_region_post,
 	.refuse		= vshm_region_refuse,
 	.notify		= vshm_region_notify,
+	.notify_datagrams = vshm_region_notify_datagrams,
 	.restart	= vshm_region_restart,
 	.info		= vshm_region_info,
 };
@@ -658,7 +705,7 @@ vshm_region_create(const struct vshm_region_config *config)
 		goto err;
 	err = -ENOMEM;
 	rl->heap = vshm_heap_create(vshm_region_heap_start(rl, rl->own_side),
-				    vshm_region_heap_end(rl, rl->own_side));
+				    vshm_region_datagrams(rl));
 	rl->owed = bitmap_zalloc(VSHM_SLOTS, GFP_KERNEL);
 	rl->refusals = kvcalloc(VSHM_SLOTS, sizeof(*rl->refusals), GFP_KERNEL);
 	if (rl->heap && rl->owed && rl->refusals)

@@ -278,6 +278,6 @@ int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	vsk->receivers--;
 	mutex_unlock(&vsk->rx_lock);
 	if (ret > 0 && rv.taken)
-		vshm_recv_timestamp(sk, msg);
+		vshm_recv_timestamp(sk, msg, 0);
 	return ret > 0 ? rv.done : ret;
 }

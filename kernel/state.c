@@ -11,14 +11,16 @@
 /*
  * Legal moves. A socket that is accepted, or one of a pair, is born connected;
  * closing a connected socket closes both directions first, and closing a
- * connecting one gives the attempt up first.
+ * connecting one gives the attempt up first. A datagram socket becomes connected
+ * at once, and bound again when it dissolves that.
  */
 static const u16 vshm_moves[VSHM_NR_STATES] = {
 	[VSHM_UNCONNECTED]  = TO(BOUND) | TO(CONNECTED) | TO(TERMINATED),
-	[VSHM_BOUND]	    = TO(LISTENING) | TO(CONNECTING) | TO(TERMINATED),
+	[VSHM_BOUND]	    = TO(LISTENING) | TO(CONNECTING) | TO(CONNECTED) |
+			      TO(TERMINATED),
 	[VSHM_LISTENING]    = TO(DISCONNECTED) | TO(TERMINATED),
 	[VSHM_CONNECTING]   = TO(CONNECTED) | TO(BOUND),
-	[VSHM_CONNECTED]    = TO(SHUTDOWN) | TO(DISCONNECTED),
+	[VSHM_CONNECTED]    = TO(BOUND) | TO(SHUTDOWN) | TO(DISCONNECTED),
 	[VSHM_SHUTDOWN]	    = TO(DISCONNECTED),
 	[VSHM_DISCONNECTED] = TO(TERMINATED),
 	[VSHM_TERMINATED]   = 0,

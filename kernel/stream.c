@@ -270,7 +270,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	vsk->receivers--;
 	mutex_unlock(&vsk->rx_lock);
 	if (rv.done)
-		vshm_recv_timestamp(sk, msg);
+		vshm_recv_timestamp(sk, msg, 0);
 	if (rv.done || ret > 0)
 		return rv.done;
 	return ret;

@@ -5,8 +5,9 @@
  * By ID: an XArray of places, so that a listing can go on where it stopped,
  * whatever came and went meanwhile. The lower bits of an ID are the place, the
  * lowest one that was free, which keeps the XArray dense and its nodes in use;
- * the upper bits count the sockets of all namespaces. By bound address: a hash of ports, each with the few
- * sockets that are bound to it on different CIDs. By connection: a hash of
+ * the upper bits count the sockets of all namespaces. By bound address: a hash
+ * of ports, each with the few sockets that are bound to it on different CIDs,
+ * and a second one for datagram sockets. By connection: a hash of
  * address pairs, which keeps two sockets from being the same end.
  *
  * A socket leaves the hashes when it is closed. Its entry by ID stays as long
@@ -256,12 +257,18 @@ void vshm_pending_put(struct vshm_net *vnet)
 	atomic_dec(&vnet->nr_pending);
 }
 
-static bool vshm_port_taken(struct vshm_net *vnet, u32 cid, u32 port)
+/* Datagram sockets have ports of their own, as UDP has beside TCP. */
+static struct rhltable *vshm_ports(struct vshm_net *vnet, u16 type)
+{
+	return &vnet->ports[type == SOCK_DGRAM];
+}
+
+static bool vshm_port_taken(struct rhltable *ports, u32 cid, u32 port)
 {
 	struct rhlist_head *pos, *list;
 	struct vshm_sock *vsk;
 
-	list = rhltable_lookup(&vnet->ports, &port, vshm_port_params);
+	list = rhltable_lookup(ports, &port, vshm_port_params);
 	rhl_for_each_entry_rcu(vsk, pos, list, port_node)
 		if (cid == VSHM_CID_ANY || vsk->bound_cid == VSHM_CID_ANY ||
 		    vsk->bound_cid == cid)
@@ -269,7 +276,8 @@ static bool vshm_port_taken(struct vshm_net *vnet, u32 cid, u32 port)
 	return false;
 }
 
-static int vshm_port_choose(struct vshm_net *vnet, u32 cid, u32 *port)
+static int vshm_port_choose(struct vshm_net *vnet, struct rhltable *ports,
+			    u32 cid, u32 *port)
 {
 	u32 tries;
 
@@ -281,7 +289,7 @@ static int vshm_port_choose(struct vshm_net *vnet, u32 cid, u32 *port)
 			vnet->next_port = VSHM_PORT_PRIVILEGED + 1;
 			continue;
 		}
-		if (!vshm_port_taken(vnet, cid, p)) {
+		if (!vshm_port_taken(ports, cid, p)) {
 			*port = p;
 			return 0;
 		}
@@ -307,21 +315,21 @@ static int vshm_hash_error(int err)
 int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
 {
 	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct rhltable *ports = vshm_ports(vnet, vsk->sk.sk_type);
 	int err = 0;
 
 	spin_lock(&vnet->bind_lock);
 	rcu_read_lock();
 	if (port == VSHM_PORT_ANY)
-		err = vshm_port_choose(vnet, cid, &port);
-	else if (vshm_port_taken(vnet, cid, port))
+		err = vshm_port_choose(vnet, ports, cid, &port);
+	else if (vshm_port_taken(ports, cid, port))
 		err = -EADDRINUSE;
 	rcu_read_unlock();
 	if (!err) {
 		vsk->bound_cid = cid;
 		vsk->local.cid = cid;
 		vsk->local.port = port;
-		err = vshm_hash_error(rhltable_insert(&vnet->ports,
-						      &vsk->port_node,
+		err = vshm_hash_error(rhltable_insert(ports, &vsk->port_node,
 						      vshm_port_params));
 		vsk->bound = !err;
 		if (err)
@@ -345,26 +353,28 @@ void vshm_table_unbind(struct vshm_sock *vsk)
 		return;
 	vsk->bound = false;
 	spin_lock(&vnet->bind_lock);
-	rhltable_remove(&vnet->ports, &vsk->port_node, vshm_port_params);
+	rhltable_remove(vshm_ports(vnet, vsk->sk.sk_type), &vsk->port_node,
+			vshm_port_params);
 	spin_unlock(&vnet->bind_lock);
 }
 
 /**
  * vshm_table_find_bound() - who is bound to an address?
  * @vnet: table
+ * @type: SOCK_DGRAM, or any of the connected types
  * @cid: a local CID
  * @port: a port
  *
  * Return: the socket with a reference, or NULL.
  */
-struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
-					u32 port)
+struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u16 type,
+					u32 cid, u32 port)
 {
 	struct vshm_sock *vsk, *found = NULL;
 	struct rhlist_head *pos, *list;
 
 	rcu_read_lock();
-	list = rhltable_lookup(&vnet->ports, &port, vshm_port_params);
+	list = rhltable_lookup(vshm_ports(vnet, type), &port, vshm_port_params);
 	rhl_for_each_entry_rcu(vsk, pos, list, port_node) {
 		if (vsk->bound_cid != cid && vsk->bound_cid != VSHM_CID_ANY)
 			continue;
@@ -426,12 +436,16 @@ static int __net_init vshm_net_init(struct net *net)
 	spin_lock_init(&vnet->bind_lock);
 	vnet->next_port = VSHM_PORT_PRIVILEGED + 1 +
 			  get_random_u32() % BIT(30);
-	err = rhltable_init(&vnet->ports, &vshm_port_params);
+	spin_lock_init(&vnet->space_lock);
+	err = rhltable_init(&vnet->ports[0], &vshm_port_params);
 	if (err)
 		return err;
-	err = rhashtable_init(&vnet->connections, &vshm_conn_params);
+	err = rhltable_init(&vnet->ports[1], &vshm_port_params);
 	if (err)
 		goto err_ports;
+	err = rhashtable_init(&vnet->connections, &vshm_conn_params);
+	if (err)
+		goto err_dgram_ports;
 	err = vshm_sysctl_init(vnet);
 	if (err)
 		goto err_connections;
@@ -456,8 +470,10 @@ err_sysctl:
 	vshm_sysctl_exit(vnet);
 err_connections:
 	rhashtable_destroy(&vnet->connections);
+err_dgram_ports:
+	rhltable_destroy(&vnet->ports[1]);
 err_ports:
-	rhltable_destroy(&vnet->ports);
+	rhltable_destroy(&vnet->ports[0]);
 	return err;
 }
 
@@ -476,7 +492,8 @@ static void __net_exit vshm_net_exit(struct net *net)
 	xa_destroy(&vnet->links);
 	xa_destroy(&vnet->policy);
 	rhashtable_destroy(&vnet->connections);
-	rhltable_destroy(&vnet->ports);
+	rhltable_destroy(&vnet->ports[1]);
+	rhltable_destroy(&vnet->ports[0]);
 }
 
 static struct pernet_operations vshm_net_ops = {

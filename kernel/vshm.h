@@ -4,6 +4,7 @@
  *
  *   af_vshm.c connect.c sockopt.c  the socket calls
  *   stream.c seqpacket.c io.c wait.c   sending, receiving, waiting
+ *   dgram.c queue.c dgram_link.c   datagrams: calls, a socket's queue, a link's
  *   ancillary.c                    what goes beside the data
  *   state.c table.c                status of a socket; the socket table
  *   conn.c control.c               a connection; the control protocol
@@ -23,9 +24,16 @@
  *   vshm_sock.tx_lock     the sending direction of one socket
  *   vshm_sock.rx_lock     the receiving direction of one socket; a call takes
  *                         both only to attach or detach the connection
+ *   vshm_queue.lock       adding to the receive queue of a datagram socket; whoever
+ *                         makes that larger takes the socket's rx_lock below it
+ *   vshm_datagrams.lock   the datagram ring towards the peer of a link
  *   vshm_conn.event_lock  where the rings are, and what each end waits for
  *   vshm_region_link.post_lock  the outgoing control ring
  *   vshm_net.bind_lock    allocation of ports
+ *   vshm_net.space_lock   who waits for space in a datagram ring
+ *
+ * A call that sends a datagram holds the tx_lock of the sender and the queue of
+ * the receiver.
  *
  * tx_lock and rx_lock are never held over a page fault or a sleep that another
  * program can prolong, so taking one means waiting for a copy, at most. Nor is
@@ -74,6 +82,9 @@ extern int vshm_family;
 extern struct proto vshm_proto;
 extern const struct proto_ops vshm_stream_ops;
 extern const struct proto_ops vshm_seqpacket_ops;
+extern const struct proto_ops vshm_dgram_ops;
+
+struct vshm_queue;
 
 /* Does the module stand in for AF_VSOCK? */
 static inline bool vshm_is_vsock(void)
@@ -121,6 +132,16 @@ struct vshm_stats {
 };
 
 /**
+ * struct vshm_space - wants to know when a datagram ring has space
+ * @node: in vshm_datagrams.waiters while it does; vshm_net.space_lock
+ * @sk: socket to be woken
+ */
+struct vshm_space {
+	struct list_head	node;
+	struct sock		*sk;
+};
+
+/**
  * struct vshm_sock - a socket, and its entry in the socket table
  * @sk: the generic socket; must be first
  * @lock: see vshm_lock()
@@ -152,8 +173,12 @@ struct vshm_stats {
  * @rx_lock: serialises receivers; guards the receive queue's private view
  * @receivers: threads in a call that receives; rx_lock
  * @rx: counters; rx_lock
+ * @queue: receive queue of a datagram socket, NULL for other types; lives as
+ *	long as the socket
+ * @space: of a datagram socket that found a ring full and did not wait
  *
- * The send and the receive queue are the rings of @conn.
+ * The send and the receive queue of a connected type are the rings of @conn. A
+ * datagram that was sent is in the receiver's queue or in the ring of a link.
  */
 struct vshm_sock {
 	struct sock		sk;
@@ -188,6 +213,9 @@ struct vshm_sock {
 	struct mutex		rx_lock ____cacheline_aligned_in_smp;
 	u32			receivers;
 	struct vshm_stats	rx;
+
+	struct vshm_queue	*queue;
+	struct vshm_space	space;
 };
 
 static inline struct vshm_sock *vshm_sk(const struct sock *sk)
@@ -210,6 +238,9 @@ static inline bool vshm_is_locked(const struct sock *sk)
 {
 	return lockdep_is_held(&vshm_sk(sk)->lock);
 }
+
+/* Ports of connected types, and of datagram sockets. */
+#define VSHM_PORT_SPACES	2
 
 /**
  * struct vshm_limits - limits and defaults of a namespace, see sysctl.c
@@ -235,12 +266,13 @@ struct vshm_limits {
  * struct vshm_net - the socket table of a network namespace
  * @net: the namespace
  * @sockets: every socket, by ID
- * @ports: bound sockets, by port
+ * @ports: bound sockets, by port; datagram sockets have ports of their own
  * @connections: sockets with a peer, by both addresses
  * @bind_lock: makes the choice of a port and its use one
  * @next_port: where the search for a free port goes on
  * @links: by the peer's CID
  * @policy: who may connect to whom through this host, see policy.c
+ * @space_lock: guards vshm_datagrams.waiters of all links
  * @loopback: link of the namespace with itself
  * @nr: number of sockets in @sockets
  * @states: how many of them have each status
@@ -253,12 +285,13 @@ struct vshm_limits {
 struct vshm_net {
 	struct net		*net;
 	struct xarray		sockets;
-	struct rhltable		ports;
+	struct rhltable		ports[VSHM_PORT_SPACES];
 	struct rhashtable	connections;
 	spinlock_t		bind_lock;
 	u32			next_port;
 	struct xarray		links;
 	struct xarray		policy;
+	spinlock_t		space_lock;
 	struct vshm_link	*loopback;
 	atomic_t		nr;
 	atomic_t		states[VSHM_NR_STATES];
@@ -318,11 +351,14 @@ struct vshm_link_info {
  * @post: send what vshm_conn.posts asks for; no lock of a socket is held
  * @refuse: answer a record that has no connection with a reset; the same
  * @notify: tell the peer that a connection has news of a kind
+ * @notify_datagrams: tell the peer that a datagram ring has news of a kind;
+ *	NULL for loopback, which has no such ring
  * @restart: the peer sent a record that none may send: reset the link, soon;
  *	may be NULL
  * @info: tell how the link does, for display; may be NULL
  *
- * Rings are per connection, and @notify is the only call on the data path.
+ * Rings are per connection, and the two to notify are the only calls on the data
+ * path.
  */
 struct vshm_link_ops {
 	const char *name;
@@ -334,8 +370,26 @@ struct vshm_link_ops {
 	void (*refuse)(struct vshm_link *link, const struct vshm_record *rec,
 		       int err);
 	void (*notify)(struct vshm_conn *conn, unsigned int kind);
+	void (*notify_datagrams)(struct vshm_link *link, unsigned int kind);
 	void (*restart)(struct vshm_link *link);
 	void (*info)(struct vshm_link *link, struct vshm_link_info *info);
+};
+
+/**
+ * struct vshm_datagrams - the datagram rings of a link
+ * @lock: serialises senders; guards @tx
+ * @tx: the peer's ring; tx.mem.ring is NULL while there is none
+ * @rx: the own ring; whoever receives the records of the link
+ * @waiters: &struct vshm_space; vshm_net.space_lock
+ * @drops: datagrams that came through the link and were dropped, for want of
+ *	room, of a receiver, or of leave to be forwarded
+ */
+struct vshm_datagrams {
+	struct mutex		lock;
+	struct vshm_sender	tx;
+	struct vshm_receiver	rx;
+	struct list_head	waiters;
+	atomic_long_t		drops;
 };
 
 /**
@@ -352,6 +406,7 @@ struct vshm_link_ops {
  * @refs: the attacher's, and one for each connection
  * @released: completed with the last reference
  * @log: bounds what the peer can make the log say
+ * @datagrams: datagram rings; on loopback, @drops only
  * @resets: times that all connections were reset
  * @violations: times that the peer broke the protocol
  * @stats: counters of the data path
@@ -372,6 +427,7 @@ struct vshm_link {
 	refcount_t			refs;
 	struct completion		released;
 	struct ratelimit_state		log;
+	struct vshm_datagrams		datagrams;
 	atomic_long_t			resets;
 	atomic_long_t			violations;
 	struct vshm_link_stats __percpu	*stats;
@@ -507,8 +563,8 @@ int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port);
 void vshm_table_unbind(struct vshm_sock *vsk);
 int vshm_table_connect(struct vshm_sock *vsk);
 void vshm_table_disconnect(struct vshm_sock *vsk);
-struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u32 cid,
-					u32 port);
+struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u16 type,
+					u32 cid, u32 port);
 struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id);
 struct vshm_sock *vshm_table_next(struct vshm_net *vnet,
 				  unsigned long *place);
@@ -526,6 +582,7 @@ u32 vshm_options(const struct vshm_sock *vsk);
 bool vshm_nonblock(struct sock *sk);
 u32 vshm_activity(const struct vshm_sock *vsk);
 int vshm_sock_destroy(struct sock *sk, int err);
+u64 vshm_sock_recvq(struct vshm_sock *vsk);
 struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk);
 void vshm_sock_close(struct vshm_sock *vsk);
 int vshm_sock_half_close(struct vshm_sock *vsk, int mask);
@@ -536,6 +593,8 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 void vshm_connect_timeout(struct work_struct *work);
 long vshm_connect_timeout_default(const struct sock *sk);
 void vshm_connect_failed(struct vshm_sock *vsk, int err);
+u32 vshm_source_cid(const struct vshm_sock *vsk, const struct vshm_link *link,
+		    u32 dst_cid);
 int vshm_socketpair(struct socket *a, struct socket *b);
 int vshm_listen(struct socket *sock, int backlog);
 int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags);
@@ -571,6 +630,9 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 		    long *timeo);
 int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 		   long *timeo);
+long vshm_wait_woken(struct sock *sk, struct mutex *lock, __poll_t events,
+		     bool (*ready)(const void *arg), const void *arg,
+		     long timeo);
 void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn);
 void vshm_wake_readers(struct sock *sk);
 void vshm_wake_writers(struct sock *sk);
@@ -624,6 +686,7 @@ void vshm_link_unpublish(struct vshm_link *link);
 struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid, bool to_host);
 struct vshm_link *vshm_link_find_direct(struct vshm_net *vnet, u32 cid);
 bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid);
+bool vshm_link_source_valid(const struct vshm_link *link, u32 cid);
 void vshm_link_put(struct vshm_link *link);
 void vshm_link_set_up(struct vshm_link *link);
 void vshm_link_kill(struct vshm_link *link);

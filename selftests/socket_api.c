@@ -42,13 +42,6 @@ TEST(create_bad_type)
 	}
 }
 
-/* Until the module has them. */
-TEST(create_no_datagrams_yet)
-{
-	EXPECT_EQ(-1, socket(vshm_family(), SOCK_DGRAM, 0));
-	EXPECT_EQ(ESOCKTNOSUPPORT, errno);
-}
-
 FIXTURE(one) {
 	int fd;
 };

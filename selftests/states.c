@@ -3,6 +3,7 @@
  * The state machine. Calls drive every legal move; the table shows each state,
  * and the tracepoint vshm:vshm_state each move: all legal ones, no other.
  */
+#include "vshm_dgram.h"
 #include "vshm_pair.h"
 #include "vshm_proc.h"
 
@@ -187,10 +188,12 @@ static const struct {
 	{ VSHM_UNCONNECTED, VSHM_TERMINATED },
 	{ VSHM_BOUND, VSHM_LISTENING },
 	{ VSHM_BOUND, VSHM_CONNECTING },
+	{ VSHM_BOUND, VSHM_CONNECTED },		/* datagrams */
 	{ VSHM_BOUND, VSHM_TERMINATED },
 	{ VSHM_LISTENING, VSHM_TERMINATED },
 	{ VSHM_CONNECTING, VSHM_CONNECTED },
 	{ VSHM_CONNECTING, VSHM_BOUND },
+	{ VSHM_CONNECTED, VSHM_BOUND },		/* datagrams */
 	{ VSHM_CONNECTED, VSHM_SHUTDOWN },
 	{ VSHM_CONNECTED, VSHM_DISCONNECTED },
 	{ VSHM_SHUTDOWN, VSHM_DISCONNECTED },
@@ -298,6 +301,10 @@ static void drive_all_moves(struct __test_metadata *_metadata)
 	ASSERT_EQ(1, send(fd[0], "x", 1, 0));
 	close(fd[1]);
 	close(fd[0]);
+	c = vshm_dgram_bound();
+	ASSERT_EQ(0, vshm_connect(c, VSHM_CID_LOCAL, vshm_port(c)));
+	ASSERT_EQ(0, vshm_dissolve(c));
+	close(c);
 }
 
 TEST_F(trace, moves)

@@ -114,13 +114,47 @@ struct vshm_packet {
 #define VSHM_PACKET_BYTES(len) \
 	((sizeof(struct vshm_packet) + (__u64)(len) + 7) & ~7ULL)
 
+/**
+ * struct vshm_datagram - header of a datagram in a datagram ring; writer:
+ *	sender
+ * @len: bytes of data, which follow, at most VSHM_DATAGRAM_MAX
+ * @reserved1: 0
+ * @src_cid: address of the socket that sent it
+ * @src_port: the same
+ * @dst_cid: address of the socket that it is for
+ * @dst_port: the same
+ * @reserved2: 0
+ *
+ * A datagram starts at a multiple of the header's size, so the header lies in
+ * one piece, and is published as a whole.
+ */
+struct vshm_datagram {
+	__u32	len;
+	__u32	reserved1;
+	__u32	src_cid;
+	__u32	src_port;
+	__u32	dst_cid;
+	__u32	dst_port;
+	__u64	reserved2;
+};
+
+/* Bytes of the ring that a datagram takes. */
+#define VSHM_DATAGRAM_BYTES(len) \
+	((2 * sizeof(struct vshm_datagram) + (__u64)(len) - 1) & \
+	 ~(__u64)(sizeof(struct vshm_datagram) - 1))
+
+/* The smallest datagram ring holds the largest datagram. */
+#define VSHM_DATAGRAM_ORDER_MIN	16
+#define VSHM_DATAGRAM_MAX \
+	((1U << VSHM_DATAGRAM_ORDER_MIN) - sizeof(struct vshm_datagram))
+
 /*
  * News: which connections of the owner have something to look at, two bits
  * for each of its slots, in two levels. The peer sets the bit in @news, then
  * that word's bit in @summary, and rings the doorbell only when that bit was
  * clear, too: otherwise the owner is about to look, or looking. The owner
  * clears a summary word before it clears and reads the words below. Slot 0
- * stands for the control ring.
+ * stands for the control ring and the datagram ring.
  */
 #define VSHM_SLOTS		4096
 #define VSHM_NEWS_DATA		0
@@ -135,9 +169,10 @@ struct vshm_packet {
  *	is gone; high half: the peer's epoch that the owner acknowledges, or 0;
  *	writer: the owner, and the creator on behalf of an owner that died;
  *	an owner that finds the control ring broken starts a new epoch
- * @dgram_ring: offset of the datagram ring towards the owner, or 0; writer:
- *	the owner
- * @dgram_order: log2 of the size of its data area; writer: the owner
+ * @dgram_ring: offset of the datagram ring towards the owner, or 0 when it
+ *	takes no datagrams; writer: the owner, before it acknowledges an epoch
+ * @dgram_order: log2 of the size of its data area, from
+ *	VSHM_DATAGRAM_ORDER_MIN to VSHM_RING_ORDER_MAX; writer: the owner
  * @reserved1: 0
  * @summary: see News; both write, with atomic operations
  * @reserved2: 0
