@@ -500,7 +500,7 @@ static int vshm_dgram_recv(struct vshm_sock *vsk, struct vshm_dgram_recv *rv)
 	if (rv->timeo)
 		vsk->rx.waits++;
 	rv->timeo = vshm_wait_woken(sk, &vsk->rx_lock, EPOLLIN,
-				    vshm_queue_ready, q, rv->timeo);
+				    vshm_queue_arm, q, rv->timeo);
 	return min_t(long, rv->timeo, 0);
 }
 
@@ -564,6 +564,8 @@ __poll_t vshm_dgram_poll(struct file *file, struct socket *sock,
 	u8 shut;
 
 	sock_poll_wait(file, sock, wait);
+	if (vshm_poll_waits(wait))
+		smp_store_mb(vsk->polled, true); /* before the queue */
 	/* before the queue, as in vshm_dgram_recv() */
 	shut = smp_load_acquire(&sk->sk_shutdown);
 	if (vshm_queue_ready(vsk->queue))

@@ -154,8 +154,12 @@ drop:
 	return -ENOBUFS;
 }
 
-/* The data are there: let the receiver have them. The lock is held. */
-static void vshm_queue_publish(struct vshm_sock *to,
+/*
+ * The data are there: let the receiver have them. Returns true when it is to be
+ * woken: it waits, or it was polled once, and edges may be waited for. The lock
+ * is held.
+ */
+static bool vshm_queue_publish(struct vshm_sock *to,
 			       const struct vshm_datagram *dgram, u64 bytes)
 {
 	struct vshm_queue *q = to->queue;
@@ -170,7 +174,7 @@ static void vshm_queue_publish(struct vshm_sock *to,
 	if (sock_flag(&to->sk, SOCK_RCVTSTAMP))
 		queued->stamp = ktime_get_real();
 	WRITE_ONCE(q->bytes_in, q->bytes_in + dgram->len);
-	vshm_sender_publish(&q->in, bytes);
+	return vshm_sender_publish(&q->in, bytes) || vshm_watched(to);
 }
 
 /**
@@ -188,6 +192,7 @@ int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
 {
 	u64 bytes = VSHM_DATAGRAM_BYTES(dgram->len);
 	struct vshm_queue *q = to->queue;
+	bool wake = false;
 	size_t n;
 	int ret;
 
@@ -198,14 +203,14 @@ int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
 				 q->in.head + sizeof(struct vshm_queued), from,
 				 dgram->len);
 		if (likely(n == dgram->len)) {
-			vshm_queue_publish(to, dgram, bytes);
+			wake = vshm_queue_publish(to, dgram, bytes);
 			ret = 1;
 		} else {
 			iov_iter_revert(from, n);
 		}
 	}
 	mutex_unlock(&q->lock);
-	if (likely(ret > 0))
+	if (wake)
 		vshm_wake_readers(&to->sk);
 	return ret;
 }
@@ -224,17 +229,18 @@ int vshm_queue_move(struct vshm_sock *to, const struct vshm_datagram *dgram,
 {
 	u64 bytes = VSHM_DATAGRAM_BYTES(dgram->len);
 	struct vshm_queue *q = to->queue;
+	bool wake = false;
 	int ret;
 
 	mutex_lock(&q->lock);
 	ret = vshm_queue_admit(to, dgram, bytes);
 	if (!ret) {
 		vshm_ring_copy(&q->in, from, bytes);
-		vshm_queue_publish(to, dgram, bytes);
+		wake = vshm_queue_publish(to, dgram, bytes);
 		ret = 1;
 	}
 	mutex_unlock(&q->lock);
-	if (ret > 0)
+	if (wake)
 		vshm_wake_readers(&to->sk);
 	return ret;
 }
@@ -263,6 +269,21 @@ struct vshm_queued *vshm_queue_next(struct vshm_queue *q, int *peek_off)
 		*peek_off -= dgram->len;
 	}
 	return NULL;
+}
+
+/**
+ * vshm_queue_arm() - ask to be woken by the next datagram
+ * @arg: queue
+ *
+ * Context: rx_lock held; the caller is in the socket's wait queue.
+ * Return: true when there is one.
+ */
+bool vshm_queue_arm(const void *arg)
+{
+	struct vshm_queue *q = (struct vshm_queue *)arg;
+
+	vshm_receiver_arm(&q->out, q->out.tail);
+	return vshm_queue_ready(q);
 }
 
 /**

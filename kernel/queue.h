@@ -68,15 +68,14 @@ int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
 int vshm_queue_move(struct vshm_sock *to, const struct vshm_datagram *dgram,
 		    const struct vshm_receiver *from);
 struct vshm_queued *vshm_queue_next(struct vshm_queue *q, int *peek_off);
+bool vshm_queue_arm(const void *arg);
 void vshm_queue_take(struct vshm_queue *q, const struct vshm_queued *dgram);
 u64 vshm_queue_bytes(const struct vshm_queue *q);
 u32 vshm_queue_first(struct vshm_sock *vsk);
 
 /* Is there a datagram? Without locks: worth a look. */
-static inline bool vshm_queue_ready(const void *arg)
+static inline bool vshm_queue_ready(const struct vshm_queue *q)
 {
-	const struct vshm_queue *q = arg;
-
 	return READ_ONCE(q->ring.head) != READ_ONCE(q->ring.tail);
 }
 

@@ -8,6 +8,7 @@
  * environment set them.
  */
 #include "vshm_bed.h"
+#include "vshm_dgram.h"
 #include "vshm_proc.h"
 #include "vshm_test.h"
 #include "vshm_traffic.h"
@@ -28,6 +29,8 @@ FIXTURE(hostile) {
 	struct vshm_traffic quiet;	/* over the honest link */
 	struct vshm_traffic there;	/* over the other, from the host */
 	struct vshm_traffic back;	/* to the host */
+	int dgram;			/* of the host: what it is sent, it keeps */
+	uint32_t dgram_port;
 	uint64_t random;
 	long taint;
 	int steps;
@@ -51,6 +54,10 @@ FIXTURE_SETUP(hostile)
 					100000));
 	/* what the foe reaches of the honest guest, it may reach */
 	ASSERT_EQ(0, vshm_ns_policy(self->host, 3, 4, 1));
+	ASSERT_EQ(0, vshm_ns_enter(self->host));
+	self->dgram = vshm_dgram_bound();
+	ASSERT_LE(0, self->dgram);
+	self->dgram_port = vshm_port(self->dgram);
 	self->steps = getenv("VSHM_STEPS") ? atoi(getenv("VSHM_STEPS")) : STEPS;
 	self->random = vshm_seed() * 2654435761ULL + 1;
 }
@@ -78,6 +85,7 @@ FIXTURE_TEARDOWN(hostile)
 	EXPECT_EQ(0, vshm_traffic_stop(&self->there));
 	EXPECT_EQ(0, vshm_traffic_stop(&self->back));
 	EXPECT_EQ(0, vshm_traffic_stop(&self->quiet));
+	close(self->dgram);
 	EXPECT_TRUE(vshm_bed_idle(bed));
 	EXPECT_TRUE(vshm_bed_idle(&self->honest));
 	EXPECT_TRUE(vshm_ns_empty(self->host));
@@ -264,6 +272,76 @@ static void record(FIXTURE_DATA(hostile) *self, int side)
 	post(self, side, &rec);
 }
 
+/* The datagram ring of a side, wherever it says that this is. */
+static struct vshm_ring *dgram_ring(FIXTURE_DATA(hostile) *self, int side,
+				    uint64_t *size)
+{
+	struct vshm_side *to = vshm_bed_side(&self->attacked, side);
+	uint64_t offset = to->dgram_ring;
+
+	*size = 1ULL << to->dgram_order % 25;
+	if (offset % VSHM_PAGE || offset > self->attacked.size - VSHM_PAGE ||
+	    *size > self->attacked.size - VSHM_PAGE - offset)
+		return NULL;
+	return (void *)((char *)self->attacked.base + offset);
+}
+
+/* A datagram that means something, unless some of it is spoiled. */
+static void datagram(FIXTURE_DATA(hostile) *self, int side)
+{
+	struct vshm_datagram d = {
+		.len = draw(self) % 3000,
+		.src_cid = self->attacked.end[!side].cid,
+		.src_port = draw(self) % 65536,
+		.dst_cid = draw(self) % 4 ? self->attacked.end[side].cid : 4,
+		.dst_port = self->dgram_port,
+	};
+	uint64_t head, size, bytes = VSHM_DATAGRAM_BYTES(d.len);
+	struct vshm_ring *ring = dgram_ring(self, side, &size);
+
+	if (!ring)
+		return;
+	if (!(draw(self) % 8))
+		spoil32(self, &d.len);
+	if (!(draw(self) % 8))
+		spoil32(self, &d.src_cid);
+	head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	memcpy((char *)ring + VSHM_PAGE + head % size / 32 * 32, &d, sizeof(d));
+	__atomic_store_n(&ring->head, head + bytes, __ATOMIC_RELEASE);
+	tell(self, side, 0, VSHM_NEWS_DATA);
+}
+
+/* The host sends as well, and must not mind what becomes of it. */
+static void step_datagrams(FIXTURE_DATA(hostile) *self)
+{
+	static char buf[VSHM_DGRAM_MAX];
+	struct vshm_side *side = any_side(self);
+	struct vshm_ring *ring;
+	uint64_t size;
+
+	switch (draw(self) % 16) {
+	case 0:
+		return spoil(self, &side->dgram_ring);
+	case 1:
+		return spoil32(self, &side->dgram_order);
+	case 2:
+		ring = dgram_ring(self, draw(self) & 1, &size);
+		if (ring)
+			spoil_ring(self, ring);
+		return tell(self, draw(self) & 1, 0, draw(self) & 1);
+	case 3 ... 6:
+		vshm_sendto(self->dgram, buf, draw(self) % sizeof(buf),
+			    MSG_DONTWAIT, self->attacked.end[1].cid, 5000);
+		return;
+	case 7:
+		while (recv(self->dgram, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
+			;
+		return;
+	default:
+		return datagram(self, draw(self) & 1);
+	}
+}
+
 static void noise(FIXTURE_DATA(hostile) *self, void *to, size_t size)
 {
 	__u8 *p = to;
@@ -297,6 +375,8 @@ static void step(FIXTURE_DATA(hostile) *self)
 		return storm(self);
 	case 21 ... 60:
 		return record(self, draw(self) & 1);
+	case 81 ... 140:
+		return step_datagrams(self);
 	case 61 ... 80:
 		return vshm_bed_ring(&self->attacked, draw(self) & 1);
 	default:
