@@ -300,43 +300,6 @@ long vshm_wait_woken(struct sock *sk, struct mutex *lock, __poll_t events,
 }
 
 /**
- * vshm_wait_woken() - let go of a direction until something has changed
- * @sk: socket
- * @lock: tx_lock or rx_lock
- * @events: EPOLLIN or EPOLLOUT: what wakes
- * @ready: is there no need to wait?
- * @arg: for @ready
- * @timeo: jiffies left, or 0
- *
- * For what needs no notification to be asked for. Whoever makes @ready true
- * executes a full barrier, and then wakes.
- * Context: @lock is held, dropped, and held again on return.
- * Return: jiffies left when it is worth to look again, -EAGAIN when @timeo is
- * 0, or the errno of a signal.
- */
-long vshm_wait_woken(struct sock *sk, struct mutex *lock, __poll_t events,
-		     bool (*ready)(const void *arg), const void *arg,
-		     long timeo)
-{
-	struct vshm_waiter waiter;
-
-	if (!timeo)
-		return -EAGAIN;
-	if (signal_pending(current))
-		return sock_intr_errno(timeo);
-	vshm_waiter_join(sk, &waiter, events);
-	smp_mb(); /* join before @ready; the waker's is before it wakes */
-	if (!ready(arg)) {
-		mutex_unlock(lock);
-		timeo = vshm_sleep(sk, &waiter, events == EPOLLIN ?
-				   RCV_SHUTDOWN : SEND_SHUTDOWN, timeo);
-		mutex_lock(lock);
-	}
-	remove_wait_queue(sk_sleep(sk), &waiter.wait);
-	return timeo;
-}
-
-/**
  * vshm_rearm_data() - a call that received leaves the socket to watchers
  * @sk: socket that is watched
  * @conn: its connection
