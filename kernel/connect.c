@@ -333,6 +333,7 @@ int vshm_socketpair(struct socket *a, struct socket *b)
 		vshm_lock(&vsk[i]->sk);
 		vshm_conn_attach(vsk[i], conn[i]);
 		vshm_set_state(vsk[i], VSHM_CONNECTED);
+		vshm_cred_current(&vsk[i]->sk);
 		vshm_unlock(&vsk[i]->sk);
 	}
 	a->state = SS_CONNECTED;
@@ -358,8 +359,10 @@ int vshm_listen(struct socket *sock, int backlog)
 		vshm_set_state(vsk, VSHM_LISTENING);
 	else if (vsk->state != VSHM_LISTENING)
 		err = -EINVAL;
-	if (!err)
+	if (!err) {
+		vshm_cred_current(sk);
 		WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
+	}
 	vshm_unlock(sk);
 	return err;
 }

@@ -263,6 +263,21 @@ static bool vshm_listener_reserve(struct sock *sk)
 	return ok;
 }
 
+/* Both ends are of this kernel, and the caller is who connects. */
+static void vshm_record_peers(struct vshm_link *link,
+			      const struct vshm_record *rec,
+			      struct sock *child, struct sock *listener)
+{
+	struct vshm_conn *conn;
+
+	vshm_cred_current(child);
+	conn = vshm_conn_find(link, rec->src_slot, rec->src_gen);
+	if (conn) {
+		vshm_cred_copy(conn->sk, listener);
+		vshm_conn_put(conn);
+	}
+}
+
 static void vshm_record_request(struct vshm_link *link,
 				const struct vshm_record *rec)
 {
@@ -314,6 +329,8 @@ static void vshm_record_request(struct vshm_link *link,
 		goto refuse_put;
 	}
 
+	if (vshm_link_is_loopback(link))
+		vshm_record_peers(link, rec, child, sk);
 	/* answered before it is queued: its user's last word must come later */
 	vshm_conn_post(rcu_access_pointer(vshm_sk(child)->conn),
 		       VSHM_OP_RESPONSE);

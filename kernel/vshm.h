@@ -5,7 +5,7 @@
  *   af_vshm.c connect.c sockopt.c  the socket calls
  *   stream.c seqpacket.c io.c wait.c   sending, receiving, waiting
  *   dgram.c queue.c dgram_link.c   datagrams: calls, a socket's queue, a link's
- *   ancillary.c                    what goes beside the data
+ *   ancillary.c cred.c             what goes beside the data; SO_PEERCRED
  *   state.c table.c                status of a socket; the socket table
  *   conn.c control.c               a connection; the control protocol
  *   ring.c                         the ring
@@ -723,6 +723,10 @@ struct vshm_link *vshm_loopback_create(struct vshm_net *vnet);
 void vshm_loopback_destroy(struct vshm_link *link);
 int vshm_loopback_init(void);
 void vshm_loopback_exit(void);
+
+/* cred.c */
+void vshm_cred_current(struct sock *sk);
+void vshm_cred_copy(struct sock *sk, struct sock *listener);
 
 /* vsock.c */
 void vshm_vsock_init(void);

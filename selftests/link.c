@@ -592,6 +592,23 @@ TEST_F(alone, no_answer_nonblocking)
 	EXPECT_EQ(ETIMEDOUT, vshm_so_error(self->fd));
 }
 
+/* connect() to AF_UNSPEC ends an attempt, and the socket can try again. */
+TEST_F(alone, given_up)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	ASSERT_EQ(0, vshm_bed_fake(&self->bed, !self->side));
+	ASSERT_EQ(0, vshm_nonblock(self->fd));
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(-1, vshm_connect(self->fd, self->cid, 5000));
+		EXPECT_EQ(EINPROGRESS, errno);
+		EXPECT_EQ(0, connect(self->fd, &nobody, sizeof(nobody)));
+		EXPECT_STREQ("BOUND", vshm_ns_state(self->ns[self->side],
+						    self->fd));
+	}
+	EXPECT_EQ(ECONNABORTED, vshm_so_error(self->fd));
+}
+
 static long call_connect(struct vshm_call *call)
 {
 	return vshm_connect(call->fd, call->flags, 5000);

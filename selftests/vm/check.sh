@@ -63,6 +63,8 @@ check_host()
 		attempt "doc: the state machine is that of kernel/state.c" \
 			"$TOP/Documentation/state-machine.py" --check
 	fi
+	! selected conformance || attempt "conformance: every test that the table names is there" \
+		"$VM_DIR/conformance.sh"
 	selected vshmd || return 0
 	timeout 300 python3 "$TOP/selftests/vshmd/test_vshmd.py" \
 		"$TOP/userspace/vshmd/vshmd" >"$RUN/out" 2>&1 </dev/null || status=$?

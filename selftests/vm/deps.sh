@@ -62,6 +62,7 @@ table()
 	programs	ssh			openssh-client
 	programs	/usr/lib/x86_64-linux-gnu/libwrap.so.0	libwrap0
 	programs	sshd			openssh-server	unpack
+	check	/usr/include/liburing.h	liburing-dev
 	check	rsync			rsync
 	check	/usr/src/linux-source$release.tar.xz	linux-source$release
 	bench	gnuplot			gnuplot-nox
