@@ -157,7 +157,28 @@ err_link:
 	return ERR_PTR(err);
 }
 
-/* Wait for the answer; vshm_lock() is held but while waiting. */
+/* Jiffies that the attempt under way may still take. */
+static long vshm_connect_left(const struct vshm_sock *vsk)
+{
+	return max_t(long, vsk->connect_deadline - jiffies, 0);
+}
+
+/* Let a timer end the attempt, when nobody waits for it. */
+static void vshm_connect_arm(struct vshm_sock *vsk)
+{
+	sock_hold(&vsk->sk);
+	if (mod_delayed_work(system_wq, &vsk->connect_work,
+			     vshm_connect_left(vsk)))
+		sock_put(&vsk->sk);
+}
+
+/*
+ * Wait for the answer; vshm_lock() is held but while waiting.
+ *
+ * What interrupts may be no signal, but work that the kernel does on the way out
+ * of the call, io_uring's for one. Then the call is made again, and must find the
+ * attempt as it left it.
+ */
 static int vshm_connect_wait(struct sock *sk, long timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
@@ -166,6 +187,11 @@ static int vshm_connect_wait(struct sock *sk, long timeo)
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	while (vsk->state == VSHM_CONNECTING) {
+		if (signal_pending(current) && !task_sigpending(current)) {
+			vshm_connect_arm(vsk);
+			err = -ERESTARTSYS;
+			break;
+		}
 		if (signal_pending(current))
 			err = sock_intr_errno(timeo);
 		else if (!timeo)
@@ -240,7 +266,8 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 	vshm_lock(sk);
 	switch (sock->state) {
 	case SS_CONNECTED:
-		err = -EISCONN;
+		err = vsk->connect_again ? 0 : -EISCONN;
+		vsk->connect_again = false;
 		goto out;
 	case SS_CONNECTING:
 		err = -EALREADY;
@@ -259,6 +286,7 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 	if (err)
 		goto out;
 	/* what an earlier attempt left */
+	vsk->connect_again = false;
 	sk->sk_err = 0;
 	if (cancel_delayed_work(&vsk->connect_work))
 		sock_put(sk);
@@ -274,15 +302,13 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 	vshm_lock(sk);
 
 	if ((flags & O_NONBLOCK) && vsk->state == VSHM_CONNECTING) {
-		sock_hold(sk);
-		if (mod_delayed_work(system_wq, &vsk->connect_work,
-				     vsk->connect_timeout))
-			sock_put(sk);
+		vshm_connect_arm(vsk);
 		err = -EINPROGRESS;
 		goto out;
 	}
 wait:
-	err = vshm_connect_wait(sk, vsk->connect_timeout);
+	err = vshm_connect_wait(sk, vshm_connect_left(vsk));
+	vsk->connect_again = err == -ERESTARTSYS;
 out:
 	trace_vshm_connect(vsk, svs->svs_cid, svs->svs_port, err);
 	vshm_unlock(sk);

@@ -163,6 +163,7 @@ struct vshm_space {
  * @connect_work: ends a non-blocking connect in time
  * @connect_deadline: jiffies at which the attempt under way is too long
  * @connect_timeout: jiffies
+ * @connect_again: a call that waits for the attempt is about to be made again
  * @buffer_min: SO_VSHM_BUFFER_MIN_SIZE
  * @buffer_max: SO_VSHM_BUFFER_MAX_SIZE
  * @port_node: in vshm_net.ports
@@ -200,6 +201,7 @@ struct vshm_sock {
 	struct list_head	accept_node;
 	struct delayed_work	connect_work;
 	unsigned long		connect_deadline;
+	bool			connect_again;
 	long			connect_timeout;
 	u64			buffer_min;
 	u64			buffer_max;
