@@ -80,7 +80,8 @@ TEST_F(any, peek)
 
 TEST_F(any, dont_wait)
 {
-	static char buf[5000];
+	/* fits the ring that a connection starts with: larger ones come later */
+	char buf[1000] = { 0 };
 	int n = 0;
 
 	EXPECT_EQ(-1, recv(self->p.s, buf, 1, MSG_DONTWAIT));
