@@ -16,12 +16,12 @@
 static u32 vshm_ring_limit(const struct vshm_conn *conn)
 {
 	const struct vshm_limits *limits = &conn->link->vnet->limits;
+	u32 max = ilog2(READ_ONCE(limits->buffer_max));
+	u32 order = ilog2(READ_ONCE(conn->sk->sk_rcvbuf));
 
 	if (conn->hello.ring_limit && conn->sk->sk_type == SOCK_SEQPACKET)
 		return conn->hello.ring_limit;
-	return clamp_t(u32, ilog2(READ_ONCE(conn->sk->sk_rcvbuf)),
-		       VSHM_RING_ORDER_MIN,
-		       ilog2(READ_ONCE(limits->buffer_max)));
+	return clamp_t(u32, order, VSHM_RING_ORDER_MIN, max);
 }
 
 /**

@@ -33,7 +33,7 @@ struct vshm_queued {
 };
 
 /* MSG_PEEK has shown it. */
-#define VSHM_QUEUED_PEEKED	(1U << 0)
+#define VSHM_QUEUED_PEEKED	BIT(0)
 
 /**
  * struct vshm_queue - receive queue of a datagram socket: a ring of its own

@@ -10,8 +10,8 @@
  * room.
  *
  * One work item does all that is not the data path of connections: it follows
- * epochs, receives records and datagrams, and flushes. So records are received one at a time and never
- * while the connections of the link are being killed.
+ * epochs, receives records and datagrams, and flushes. So records are received
+ * one at a time and never while the connections of the link are being killed.
  *
  * Barriers, each with its partner at the other side:
  *
