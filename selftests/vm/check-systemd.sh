@@ -170,9 +170,10 @@ test_kernel_is_content()
 	if vm A dmesg | grep -E 'BUG|WARNING|Oops|vshm.*(bad|error)'; then return 1; fi
 }
 
+# check_systemd KERNEL: with that kernel, which is in there
 check_systemd()
 {
-	local test
+	local test tests
 
 	# the kernel of that Debian, not the machine's
 	# shellcheck disable=SC2034
@@ -181,11 +182,13 @@ check_systemd()
 	. "$VM_DIR/vm.sh"
 	# shellcheck source=selftests/vm/link.sh
 	. "$VM_DIR/link.sh"
-	KERNEL=$first KERNEL_ROOT=$RUN/root
+	KERNEL=$1 KERNEL_ROOT=$RUN/root
 	IMAGE=$(kernel_image)
 	attempt "systemd: boots with the packages" systemd_boot
 	vm_alive A || return 0
-	for test in $(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$VM_DIR/check-systemd.sh"); do
+	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' \
+		"$VM_DIR/check-systemd.sh")
+	for test in "${tests[@]}"; do
 		attempt "systemd: $test" "$test" </dev/null
 	done
 }
