@@ -145,18 +145,21 @@ TEST_F(sysfs, activities)
 /* A peer that never answers leaves connecting, and then terminated, ones. */
 TEST_F(sysfs, unanswered)
 {
+	struct vshm_bed mute;
 	int fd;
 
-	vshm_bed_detach(&self->bed, 1);
-	ASSERT_EQ(0, vshm_bed_fake(&self->bed, 1));
+	ASSERT_EQ(0, vshm_bed_make(&mute, self->ns, 2, self->other, 6));
+	ASSERT_EQ(0, vshm_bed_attach(&mute, 0));
+	ASSERT_EQ(0, vshm_bed_fake(&mute, 1));
 	ASSERT_EQ(0, vshm_ns_enter(self->ns));
 	fd = vshm_socket(SOCK_NONBLOCK);
-	ASSERT_EQ(-1, vshm_connect(fd, 3, 1234));
+	ASSERT_EQ(-1, vshm_connect(fd, 6, 1234));
 	ASSERT_EQ(EINPROGRESS, errno);
 	EXPECT_FILE("sockets", "connecting", 1);
 	close(fd);
 	EXPECT_FILE("sockets", "connecting", 0);
 	EXPECT_FILE("sockets", "terminated", 1);
+	vshm_bed_free(&mute);
 }
 
 TEST_F(sysfs, loopback)
