@@ -88,7 +88,7 @@ for phase in "$@"; do
 	fuzz)		check_fuzz ;;
 	host)		check_host ;;
 	loopback)	check_loopback "${programs[@]}" ;;
-	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,command,failure,lifecycle}.sh ;;
+	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,dgram,command,failure,lifecycle}.sh ;;
 	lifecycle)	check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
 	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;
 	programs)	check_programs "$TOP"/selftests/programs/*.sh ;;
