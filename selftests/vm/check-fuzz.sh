@@ -8,7 +8,7 @@
 #			a quarter of that
 # FUZZ_SEED=NUMBER	of its random numbers
 
-FUZZ=$TOP/selftests/build/fuzz
+FUZZ=$TOP/selftests/build/libfuzzer
 
 # fuzz_run NAME SECONDS: what makes it fail stays in $FUZZ
 fuzz_run()

@@ -15,7 +15,7 @@ while read -r name; do
 	if [ "$program" = programs ]; then
 		grep -q "^$test()$" selftests/programs/programs.sh
 	else
-		grep -Eqs "^TEST[A-Z_]*\(([a-z_]+, )?$test[,)]" "selftests/$program.c"
+		grep -Eqs "^TEST[A-Z_]*\(([a-z_]+, )?${test}[,)]" "selftests/$program.c"
 	fi || {
 		echo "no test $name"
 		status=1
