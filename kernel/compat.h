@@ -11,6 +11,7 @@
 #include <linux/poll.h>
 #include <linux/sysctl.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
@@ -66,6 +67,12 @@ static inline bool vshm_poll_waits(const poll_table *wait)
 {
 	return wait && wait->_qproc;
 }
+
+/* 6.18: system work queues have other names, 7.x complains of the old ones */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define system_percpu_wq system_wq
+#define system_dfl_wq system_unbound_wq
+#endif
 
 /* 6.2: class.namespace() takes a const device */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)

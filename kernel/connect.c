@@ -167,7 +167,7 @@ static long vshm_connect_left(const struct vshm_sock *vsk)
 static void vshm_connect_arm(struct vshm_sock *vsk)
 {
 	sock_hold(&vsk->sk);
-	if (mod_delayed_work(system_wq, &vsk->connect_work,
+	if (mod_delayed_work(system_percpu_wq, &vsk->connect_work,
 			     vshm_connect_left(vsk)))
 		sock_put(&vsk->sk);
 }

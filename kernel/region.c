@@ -119,7 +119,7 @@ static void vshm_region_ring(struct vshm_region_link *rl)
 
 static void vshm_region_kick(struct vshm_region_link *rl)
 {
-	mod_delayed_work(system_unbound_wq, &rl->work, 0);
+	mod_delayed_work(system_dfl_wq, &rl->work, 0);
 }
 
 /* Tell the peer that one of its slots has news. */
@@ -494,11 +494,11 @@ static void vshm_region_work(struct work_struct *work)
 	} else if (VSHM_EPOCH_OWN(rl->peer_word) & 1) {
 		/* a doorbell may be lost while the peer is being attached */
 		vshm_region_ring(rl);
-		queue_delayed_work(system_unbound_wq, &rl->work,
+		queue_delayed_work(system_dfl_wq, &rl->work,
 				   VSHM_REGION_RETRY);
 	}
 	if (READ_ONCE(rl->broken))
-		queue_delayed_work(system_unbound_wq, &rl->work,
+		queue_delayed_work(system_dfl_wq, &rl->work,
 				   VSHM_REGION_RETRY);
 }
 
