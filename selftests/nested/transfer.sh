@@ -51,6 +51,7 @@ test_host_and_guests_see_their_links()
 }
 
 # What an administrator does.
+# shellcheck disable=SC2317
 test_guest_is_added_and_removed()
 {
 	on 2 'vshm guest add 5 size 1M
@@ -65,6 +66,7 @@ test_guest_is_added_and_removed()
 }
 
 # What an administrator does.
+# shellcheck disable=SC2317
 test_guest_is_added_and_removed()
 {
 	on 2 'vshm guest add 5 size 1M
