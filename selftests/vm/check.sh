@@ -9,7 +9,7 @@
 #   host		vshmd, on this machine
 #   loopback	every program of selftests/, in one VM; load and unload
 #   two-vm	selftests/two_vm/, between two VMs
-#   lifecycle	the part of two-vm where ends go and come back
+#   lifecycle	the parts of loopback and two-vm where ends go and come back
 #   big		1 GiB each way at once between two VMs
 #   programs	selftests/programs/, programs of the distribution between two VMs
 #   nested	selftests/nested/, a host and its guests inside a VM
@@ -89,7 +89,8 @@ for phase in "$@"; do
 	host)		check_host ;;
 	loopback)	check_loopback "${programs[@]}" ;;
 	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,dgram,command,failure,lifecycle}.sh ;;
-	lifecycle)	check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
+	lifecycle)	check_loopback lifecycle
+			check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
 	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;
 	programs)	check_programs "$TOP"/selftests/programs/*.sh ;;
 	nested)		check_nested "$TOP"/selftests/nested/{transfer,failure}.sh ;;
