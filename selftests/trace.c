@@ -199,7 +199,7 @@ TEST_F(trace, link)
 	vshm_bed_ring(&bed, 0);
 	EXPECT_TRUE(vshm_bed_wait(&bed, 0, "violations", "1"));
 	EXPECT_EQ(1, traced("vshm_violation",
-			    "link=5-6 what=\"control ring\""));
+			    "link=5-6 what=\"ring of the link\""));
 	EXPECT_LE(1, traced("vshm_link_down", "link=5-6"));
 	close(fd[0]);
 	close(fd[1]);
