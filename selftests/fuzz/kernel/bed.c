@@ -326,6 +326,17 @@ static struct msghdr bed_message(void *buf, size_t len, int flags)
 	};
 }
 
+int bed_send_to(struct bed_sock *bs, u32 cid, u32 port, const void *buf,
+		size_t len, int flags)
+{
+	struct sockaddr_vshm svs = bed_address(cid, port);
+	struct msghdr msg = bed_message((void *)buf, len, flags);
+
+	msg.msg_name = &svs;
+	msg.msg_namelen = sizeof(svs);
+	return bs->sock->ops->sendmsg(bs->sock, &msg, len);
+}
+
 int bed_send(struct bed_sock *bs, const void *buf, size_t len, int flags)
 {
 	struct msghdr msg = bed_message((void *)buf, len, flags);
@@ -393,6 +404,21 @@ bool bed_join(unsigned int from, unsigned int to, u32 cid, int type,
 	return false;
 }
 
+static void bed_recover_datagrams(void)
+{
+	struct bed_sock *from = bed_create(1, SOCK_DGRAM);
+	struct bed_sock *to = bed_create(2, SOCK_DGRAM);
+	char buf[16];
+
+	if (!from || !to || bed_bind(to, VSHM_CID_ANY, 5000) ||
+	    bed_send_to(from, 4, 5000, "datagram", 9, MSG_DONTWAIT) != 9)
+		DIE("no datagram can be sent after recovery");
+	bed_settle();
+	if (bed_recv(to, buf, sizeof(buf), MSG_DONTWAIT) != 9 ||
+	    memcmp(buf, "datagram", 9))
+		DIE("no datagram arrives after recovery");
+}
+
 /* When the peer is honest again, both ends start anew and work. */
 void bed_recover(void)
 {
@@ -422,4 +448,5 @@ void bed_recover(void)
 	if (bed_recv(pair[1], buf, sizeof(buf), MSG_DONTWAIT) != 10 ||
 	    memcmp(buf, "recovered", 10))
 		DIE("nothing arrives after recovery");
+	bed_recover_datagrams();
 }

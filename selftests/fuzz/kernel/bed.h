@@ -58,6 +58,8 @@ struct bed_sock *bed_create(unsigned int net, int type);
 int bed_bind(struct bed_sock *bs, u32 cid, u32 port);
 int bed_connect(struct bed_sock *bs, u32 cid, u32 port, int flags);
 struct bed_sock *bed_accept(struct bed_sock *bs);
+int bed_send_to(struct bed_sock *bs, u32 cid, u32 port, const void *buf,
+		size_t len, int flags);
 int bed_send(struct bed_sock *bs, const void *buf, size_t len, int flags);
 int bed_recv(struct bed_sock *bs, void *buf, size_t len, int flags);
 void bed_close(struct bed_sock *bs);
@@ -77,6 +79,7 @@ u32 hostile_number(u32 max);
 void hostile_call(void);
 void hostile_count(void);
 void hostile_record(unsigned int end);
+void hostile_datagram(unsigned int end);
 void hostile_scribble(void);
 extern unsigned int hostile_fail;
 

@@ -155,16 +155,26 @@ static void do_call(u8 op, struct bed_sock *bs)
 		bed_bind(bs, some_cid(), 5000 + hostile_number(BED_PORTS));
 		break;
 	case 1:
-		bs->sock->ops->listen(bs->sock, hostile_number(4));
+		if (bs->sock->ops->listen)
+			bs->sock->ops->listen(bs->sock, hostile_number(4));
 		break;
 	case 2:
 		bed_connect(bs, some_cid(), 5000 + hostile_number(BED_PORTS),
 			    hostile_number(4) ? O_NONBLOCK : 0);
 		break;
 	case 3:
-		bed_accept(bs);
+		if (bs->sock->ops->accept)
+			bed_accept(bs);
 		break;
 	case 4:
+		if (bs->sock->type == SOCK_DGRAM) {
+			bed_send_to(bs, some_cid(),
+				    5000 + hostile_number(BED_PORTS), buffer,
+				    some_size(), some_flags());
+			break;
+		}
+		bed_send(bs, buffer, some_size(), some_flags());
+		break;
 	case 5:
 		bed_send(bs, buffer, some_size(), some_flags());
 		break;
@@ -197,13 +207,16 @@ static void do_call(u8 op, struct bed_sock *bs)
 /* Something else that happens */
 static void do_other(u8 op)
 {
+	static const int types[] = {
+		SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM, SOCK_DGRAM,
+	};
 	struct bed_sock *pair[2];
 	unsigned int n;
 
 	switch (op) {
 	case 0:
 		bed_create(hostile_number(BED_NETS),
-			   hostile_number(3) ? SOCK_STREAM : SOCK_SEQPACKET);
+			   types[hostile_number(ARRAY_SIZE(types))]);
 		break;
 	case 1:
 		bed_interrupt(hostile_number(BED_ENDS));
@@ -226,6 +239,8 @@ static void do_other(u8 op)
 	case 5:
 		for (n = hostile_number(8); n--;)
 			hostile_record(hostile_number(BED_ENDS));
+		for (n = hostile_number(8); n--;)
+			hostile_datagram(hostile_number(BED_ENDS));
 		break;
 	case 6:
 		for (n = hostile_number(16); n--;)

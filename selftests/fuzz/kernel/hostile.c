@@ -200,6 +200,38 @@ void hostile_record(unsigned int end)
 	hostile_mutations++;
 }
 
+/* A datagram, or what may pass for one, in the ring towards that end */
+void hostile_datagram(unsigned int end)
+{
+	u8 *base = bed_region(bed_end[end].region);
+	struct vshm_datagram dgram = {
+		.len		= hostile_number(4) ? hostile_number(200) :
+						      hostile_number(70000),
+		.src_cid	= hostile_number(6),
+		.src_port	= 5000 + hostile_number(BED_PORTS),
+		.dst_cid	= hostile_number(6),
+		.dst_port	= 5000 + hostile_number(BED_PORTS),
+	};
+	struct vshm_side *side;
+	struct vshm_ring *ring;
+	u64 bytes;
+
+	side = (void *)(base + VSHM_SIDE_OFFSET(end & 1, BED_SIZE));
+	if (!(hostile_regions & 1 << bed_end[end].region) ||
+	    side->dgram_ring % VSHM_PAGE ||
+	    side->dgram_ring > BED_SIZE - 32 * VSHM_PAGE)
+		return;
+	ring = (void *)(base + side->dgram_ring);
+	bytes = 1ULL << VSHM_DATAGRAM_ORDER_MIN;
+	memcpy((u8 *)ring + VSHM_PAGE + ring->head % bytes / 32 * 32, &dgram,
+	       sizeof(dgram));
+	ring->head += VSHM_DATAGRAM_BYTES(dgram.len) * !!hostile_number(8);
+	side->news[0] |= 1;
+	side->summary[0] |= 1;
+	bed_end[end].rung = true;
+	hostile_mutations++;
+}
+
 static void hostile_flip(volatile void *addr, size_t size)
 {
 	static const u8 patterns[] = { 0xff, 0x55, 0xaa, 0x33, 0x66, 0x11, 0x92 };
@@ -240,7 +272,10 @@ static void hostile_mutate(volatile void *addr, size_t size)
 		hostile_scribble();
 		break;
 	case 2:
-		hostile_record(hostile_number(BED_ENDS));
+		if (hostile_number(2))
+			hostile_record(hostile_number(BED_ENDS));
+		else
+			hostile_datagram(hostile_number(BED_ENDS));
 		break;
 	case 3:
 		hostile_flip(addr, size);

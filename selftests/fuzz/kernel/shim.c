@@ -616,6 +616,7 @@ void sock_init_data(struct socket *sock, struct sock *sk)
 {
 	refcount_set(&sk->sk_refcnt, 1);
 	sk->sk_rcvlowat = 1;
+	sk->sk_peek_off = -1;
 	sk->sk_rcvtimeo = MAX_SCHEDULE_TIMEOUT;
 	sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
 	sk->sk_data_ready = sk_def_event;
@@ -640,6 +641,12 @@ void sock_put(struct sock *sk)
 	if (!sock_flag(sk, SOCK_RCU_FREE))
 		DIE("socket freed under readers");
 	call_rcu(&sk->sk_rcu, sk_free_rcu);
+}
+
+int sk_set_peek_off(struct sock *sk, int val)
+{
+	sk->sk_peek_off = val;
+	return 0;
 }
 
 void sock_graft(struct sock *sk, struct socket *parent)

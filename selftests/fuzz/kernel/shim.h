@@ -34,6 +34,7 @@ typedef int64_t s64;
 typedef unsigned int gfp_t;
 typedef unsigned int __poll_t;
 typedef struct { unsigned int val; } kuid_t;
+typedef s64 ktime_t;
 typedef unsigned short sa_family_t;
 struct sockaddr { sa_family_t sa_family; char sa_data[14]; };
 
@@ -93,12 +94,14 @@ extern unsigned long jiffies;
 #define clamp_t(t, v, lo, hi) clamp((t)(v), (t)(lo), (t)(hi))
 #define round_down(x, y) ((x) & ~((__typeof__(x))(y) - 1))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+#define order_base_2(n)	((n) > 1 ? ilog2((n) - 1) + 1 : 0)
 #define ilog2(n)	(63 - __builtin_clzl(n))
 #define __ffs(n)	((unsigned long)__builtin_ctzl(n))
 #define is_power_of_2(n) ((n) && !((n) & ((n) - 1)))
 #define USEC_PER_SEC	1000000L
 #define MSEC_PER_SEC	1000L
 #define ULONG_MAX_	(~0UL)
+#define U16_MAX		0xffff
 #define U32_MAX		(~0U)
 #define WARN_ONCE(c, ...) ({ bool _c = (c); if (_c) DIE("WARN_ONCE"); _c; })
 #define WARN_ON_ONCE(c)	WARN_ONCE(c, "")
@@ -115,7 +118,12 @@ extern unsigned long jiffies;
 #define pr_notice(...)	((void)0)
 #define pr_info(...)	((void)0)
 #define sched_clock()	0
+#define seq_puts(seq, s)	((void)(seq))
+#define seq_printf(seq, ...)	((void)(seq))
+#define set_active_memcg(cg)	((struct mem_cgroup *)(cg))
 struct sk_buff;
+struct seq_file;
+struct mem_cgroup;
 struct user_namespace;
 struct ctl_table;
 
@@ -131,6 +139,7 @@ struct ctl_table;
 #define smp_load_acquire(p)	READ_ONCE(*(p))
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define virt_mb()		__asm__ volatile("" : : : "memory")
+#define smp_store_mb(x, v)	WRITE_ONCE(x, v)
 #define smp_mb()		virt_mb()
 #define smp_rmb()		virt_mb()
 #define smp_mb__before_atomic()	virt_mb()
@@ -185,6 +194,7 @@ unsigned long shim_next_bit(const unsigned long *p, unsigned long size,
 
 /* Lists */
 struct list_head { struct list_head *next, *prev; };
+#define LIST_HEAD_INIT(name)	{ &(name), &(name) }
 #define LIST_HEAD(name)	struct list_head name = { &(name), &(name) }
 #define list_entry(p, type, member)	container_of(p, type, member)
 static inline void INIT_LIST_HEAD(struct list_head *l)
@@ -212,6 +222,12 @@ static inline void list_del_init(struct list_head *l)
 	l->next->prev = l->prev;
 	l->prev->next = l->next;
 	INIT_LIST_HEAD(l);
+}
+
+static inline void list_move_tail(struct list_head *l, struct list_head *to)
+{
+	list_del_init(l);
+	list_add_tail(l, to);
 }
 
 static inline void list_splice_init(struct list_head *from,
@@ -277,6 +293,7 @@ void shim_grace_period(void);
 #define GFP_KERNEL		1
 #define GFP_KERNEL_ACCOUNT	1
 #define GFP_ATOMIC		2
+#define __GFP_NOWARN		0
 #define SLAB_HWCACHE_ALIGN	0
 #define SLAB_ACCOUNT		0
 struct kmem_cache { size_t size; };

@@ -8,7 +8,9 @@
 #include <linux/time_types.h>
 
 #define SOCK_STREAM	1
+#define SOCK_DGRAM	2
 #define SOCK_SEQPACKET	5
+#define SO_RXQ_OVFL	40
 #define AF_UNSPEC	0
 #define AF_VSOCK	40
 #define SOL_SOCKET	1
@@ -55,7 +57,7 @@
 enum { SS_FREE, SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED };
 enum {
 	SOCK_DEAD, SOCK_KEEPOPEN, SOCK_LINGER, SOCK_FASYNC, SOCK_RCU_FREE,
-	SOCK_ZEROCOPY, SOCK_RCVTSTAMP,
+	SOCK_ZEROCOPY, SOCK_RCVTSTAMP, SOCK_RXQ_OVFL,
 };
 
 struct sock;
@@ -76,6 +78,7 @@ typedef struct { void *user; } sockptr_t;
 /* Memory of a program; some of it is not there until it is faulted in. */
 struct iov_iter { char *base; size_t count, done; };
 struct msghdr {
+	void		*msg_name;
 	int		msg_namelen;
 	struct iov_iter	msg_iter;
 	unsigned int	msg_flags;
@@ -119,9 +122,17 @@ struct proto_ops {
 	int (*sendmsg)(struct socket *sock, struct msghdr *msg, size_t len);
 	int (*recvmsg)(struct socket *sock, struct msghdr *msg, size_t len,
 		       int flags);
+	int (*set_peek_off)(struct sock *sk, int val);
 	void *mmap;
 };
 #define sock_no_mmap	NULL
+#define sock_no_accept	NULL
+#define sock_no_listen	NULL
+int sk_set_peek_off(struct sock *sk, int val);
+#define sk_peek_offset_fwd(sk, n)	((void)((sk)->sk_peek_off += (sk)->sk_peek_off >= 0 ? (n) : 0))
+#define sk_peek_offset_bwd(sk, n)	((void)((sk)->sk_peek_off = (sk)->sk_peek_off > (int)(n) ? (sk)->sk_peek_off - (int)(n) : min((sk)->sk_peek_off, 0)))
+#define put_cmsg(msg, level, type, len, data)	((void)(data))
+#define ktime_get_real()	((ktime_t)jiffies)
 
 struct socket {
 	int				state;
@@ -187,6 +198,8 @@ struct sock {
 	void			(*sk_state_change)(struct sock *sk);
 	void			(*sk_destruct)(struct sock *sk);
 	bool			sk_busy;
+	int			sk_peek_off;
+	atomic_t		sk_drops;
 	refcount_t		sk_refcnt;
 	struct rcu_head		sk_rcu;
 	struct sk_buff_head	sk_error_queue;
@@ -257,7 +270,11 @@ static inline int woken_wake_function(wait_queue_entry_t *wait,
 /* Tracepoints and the like that nobody watches */
 #define TRACE_EVENT(name, proto, ...)					\
 	static inline void trace_##name(proto) { }			\
+	static inline bool trace_##name##_enabled(void) { return false; } \
 	struct shim_none
+#define DEFINE_EVENT(class, name, proto, ...)	TRACE_EVENT(name, TP_PROTO(proto))
+#define DECLARE_EVENT_CLASS(...)	struct shim_none
+#define TRACE_DEFINE_ENUM(x)	struct shim_none
 #define TP_PROTO(...)	__VA_ARGS__
 struct eventfd_ctx;
 #define eventfd_signal(ctx, n)	((void)(ctx))
