@@ -50,13 +50,28 @@ def eventfd_read(fd):
         return 0
 
 
+def dial(path):
+    """A socket connected to path.
+
+    Python's timeouts make a socket non-blocking, and connect() then fails
+    with EAGAIN when the backlog is full; the kernel's timeout does not.
+    """
+    sock = socket.socket(socket.AF_UNIX)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", TIMEOUT, 0))
+    try:
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
+    sock.settimeout(TIMEOUT)
+    return sock
+
+
 class Client:
     """What QEMU is to vshmd."""
 
     def __init__(self, path):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT)
-        self.sock.connect(path)
+        self.sock = dial(path)
         self.fds = []
         self.memfd = self.own = self.peer = self.mem = None
 
@@ -277,9 +292,7 @@ class ConfigTest(VshmdTest):
         return self.ask_line(json.dumps(request))
 
     def ask_line(self, line):
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(TIMEOUT)
-            sock.connect(self.control)
+        with dial(self.control) as sock:
             try:
                 sock.send(line.encode() + b"\n")
             except BrokenPipeError:

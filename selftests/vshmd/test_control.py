@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 
 import harness
 import schema
-from harness import M, TIMEOUT, ConfigTest, VshmdTest
+from harness import M, ConfigTest, VshmdTest, dial
 
 SOCKETS = """\
 id state activity sendq recvq connq connlim uid inode l.id l.type l.proto l.opts \
@@ -116,9 +116,7 @@ class TestControl(ConfigTest):
     def test_lines(self):
         """several requests on one connection, and one in pieces"""
         self.serve()
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(TIMEOUT)
-            sock.connect(self.control)
+        with dial(self.control) as sock:
             sock.send(b'{"op": "list"}\n{"op": "reload"}\n{"op":')
             with sock.makefile() as file:
                 self.assertIn("links", json.loads(file.readline()))
@@ -129,9 +127,7 @@ class TestControl(ConfigTest):
     def test_flood(self):
         """a line without an end, and too many who ask, harm nobody"""
         self.serve()
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(self.control)
-            sock.settimeout(TIMEOUT)
+        with dial(self.control) as sock:
             try:
                 while True:
                     sock.send(bytes(4096))

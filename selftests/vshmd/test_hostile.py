@@ -5,7 +5,7 @@ import random
 import socket
 import struct
 
-from harness import TIMEOUT, ConfigTest, wait_for
+from harness import ConfigTest, dial, wait_for
 
 # Those that sandbox.c keeps: CHOWN, DAC_OVERRIDE, FOWNER, NET_ADMIN, IPC_LOCK.
 KEPT = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 12 | 1 << 14
@@ -32,9 +32,7 @@ class TestGarbage(ConfigTest):
 
     def throw(self, path, count):
         for _ in range(count):
-            with socket.socket(socket.AF_UNIX) as sock:
-                sock.settimeout(TIMEOUT)
-                sock.connect(path)
+            with dial(path) as sock:
                 try:
                     sock.send(self.garbage())
                     if self.random.randrange(2):
@@ -70,9 +68,7 @@ class TestGarbage(ConfigTest):
     def test_answers_unread(self):
         """whoever asks and never reads is dropped"""
         self.serve()
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(TIMEOUT)
-            sock.connect(self.control)
+        with dial(self.control) as sock:
             with self.assertRaises((BrokenPipeError, ConnectionResetError)):
                 for _ in range(10000):
                     sock.sendall(b'{"op":"list"}\n' * 1000)
