@@ -214,6 +214,29 @@ static bool vshm_busy_wait(struct sock *sk, struct vshm_conn *conn, u64 seen)
 	return ready || rcu_access_pointer(vsk->conn) != conn;
 }
 
+/* Sleep, unless there are data by then: true when there was no need to. */
+static bool vshm_sleep_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
+			    long *timeo)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_waiter waiter;
+	bool ready;
+
+	vsk->rx.waits++;
+	vshm_waiter_join(sk, &waiter, EPOLLIN);
+	ready = vshm_arm_data(conn, seen);
+	if (!ready) {
+		conn->rx_spin.rounds = 0;
+		mutex_unlock(&vsk->rx_lock);
+		trace_vshm_wait_begin(vsk, VSHM_FOR_DATA);
+		*timeo = vshm_sleep(sk, &waiter, RCV_SHUTDOWN, *timeo);
+		trace_vshm_wait_end(vsk, VSHM_FOR_DATA);
+		mutex_lock(&vsk->rx_lock);
+	}
+	remove_wait_queue(sk_sleep(sk), &waiter.wait);
+	return ready;
+}
+
 /**
  * vshm_wait_data() - let go of the receiving direction until there is data
  * @sk: socket
@@ -230,7 +253,6 @@ int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 		   long *timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
-	struct vshm_waiter waiter;
 	bool ready;
 
 	if (!*timeo) {
@@ -240,21 +262,12 @@ int vshm_wait_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 	} else {
 		if (signal_pending(current))
 			return sock_intr_errno(*timeo);
+		ready = sk_can_busy_loop(sk) && vshm_busy_wait(sk, conn, seen);
 		/* the connection may be another, or gone, after that */
-		if (sk_can_busy_loop(sk) && vshm_busy_wait(sk, conn, seen))
+		if (ready && rcu_access_pointer(vsk->conn) != conn)
 			return 0;
-		vsk->rx.waits++;
-		vshm_waiter_join(sk, &waiter, EPOLLIN);
-		ready = vshm_arm_data(conn, seen);
-		if (!ready) {
-			conn->rx_spin.rounds = 0;
-			mutex_unlock(&vsk->rx_lock);
-			trace_vshm_wait_begin(vsk, VSHM_FOR_DATA);
-			*timeo = vshm_sleep(sk, &waiter, RCV_SHUTDOWN, *timeo);
-			trace_vshm_wait_end(vsk, VSHM_FOR_DATA);
-			mutex_lock(&vsk->rx_lock);
-		}
-		remove_wait_queue(sk_sleep(sk), &waiter.wait);
+		if (!ready)
+			ready = vshm_sleep_data(sk, conn, seen, timeo);
 	}
 	if (ready && vshm_spins(&conn->rx_spin, conn->rx.tail + seen))
 		vshm_io_violation(vsk, conn, &vsk->rx_lock,

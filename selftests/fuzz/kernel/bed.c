@@ -233,6 +233,66 @@ static void bed_check_conn(unsigned int end, const struct vshm_conn *conn)
 		DIE("a slot that is none");
 }
 
+/* Does a ring hold these bytes? */
+static bool bed_ring_holds(const struct vshm_ring_mem *mem, const u8 *addr,
+			   size_t size)
+{
+	return mem->ring && addr >= mem->data &&
+	       addr + size <= mem->data + (1UL << mem->order);
+}
+
+static bool bed_conn_holds(const struct vshm_conn *conn, const u8 *addr,
+			   size_t size)
+{
+	u32 i;
+
+	for (i = 0; i < conn->rx.nr_next; i++)
+		if (bed_ring_holds(&conn->rx.next[i], addr, size))
+			return true;
+	return bed_ring_holds(&conn->rx.mem, addr, size) ||
+	       bed_ring_holds(&conn->tx.mem, addr, size);
+}
+
+static bool bed_end_holds(unsigned int end, const u8 *addr, size_t size)
+{
+	u8 *side = bed_region(bed_end[end].region) +
+		   VSHM_SIDE_OFFSET(end & 1, BED_SIZE);
+	const struct vshm_ring_mem control = {
+		.ring	= (void *)side,
+		.data	= side + VSHM_PAGE,
+		.order	= VSHM_CONTROL_ORDER,
+	};
+	struct vshm_link *link = bed_link(end);
+	struct vshm_conn *conn;
+	unsigned long slot;
+
+	if (bed_ring_holds(&control, addr, size))
+		return true;
+	if (!link)
+		return false;
+	if (bed_ring_holds(&link->datagrams.rx.mem, addr, size) ||
+	    bed_ring_holds(&link->datagrams.tx.mem, addr, size))
+		return true;
+	xa_for_each(&link->slots, slot, conn)
+		if (bed_conn_holds(conn, addr, size))
+			return true;
+	return false;
+}
+
+/* Bytes are copied to or from there: in shared memory, those of one ring. */
+void shim_copies(const volatile void *addr, size_t size)
+{
+	unsigned int region, i;
+
+	if (!size || !bed_shared(addr, &region))
+		return;
+	for (i = 0; i < BED_ENDS; i++)
+		if (bed_end[i].region == region &&
+		    bed_end_holds(i, (const u8 *)addr, size))
+			return;
+	DIE("copy beyond a ring");
+}
+
 void bed_check(void)
 {
 	struct vshm_conn *conn;

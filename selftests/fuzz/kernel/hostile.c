@@ -34,6 +34,12 @@ static struct {
 	u8		step;
 } flip;
 
+/* What was there before the last load saw something else */
+static struct {
+	const volatile void	*addr;
+	u64			old;
+} undo;
+
 void hostile_begin(const u8 *data, size_t size)
 {
 	size_t i;
@@ -45,6 +51,7 @@ void hostile_begin(const u8 *data, size_t size)
 		random_state = (random_state ^ data[i]) * 0x100000001b3ULL;
 	gap = 0;
 	flip.addr = NULL;
+	undo.addr = NULL;
 	hostile_fail = 0;
 }
 
@@ -68,7 +75,13 @@ u8 hostile_op(void)
 
 u32 hostile_number(u32 max)
 {
-	return (front < back ? *--back : (u32)random_number()) % max;
+	u32 number = 0, room;
+
+	if (front == back)
+		return random_number() % max;
+	for (room = max; room > 1 && front < back; room = (room + 255) >> 8)
+		number = number << 8 | *--back;
+	return number % max;
 }
 
 void hostile_call(void)
@@ -286,6 +299,8 @@ static void hostile_mutate(volatile void *addr, size_t size)
 			size = 1;
 		}
 		memcpy(&old, p, size);
+		undo.addr = addr;
+		undo.old = old;
 		hostile_write(p, hostile_value(old), size);
 	}
 }
@@ -306,6 +321,13 @@ void shim_loads(const volatile void *addr, size_t size)
 		return;
 	if (flip.addr == addr) {
 		hostile_step();
+		return;
+	}
+	/* a value that is loaded twice: first wrong, then right */
+	if (undo.addr == addr && size <= sizeof(undo.old)) {
+		undo.addr = NULL;
+		if (random_number() & 1)
+			hostile_write((u8 *)addr, undo.old, size);
 		return;
 	}
 	end = region * 2 + (call_loads & 1);

@@ -76,6 +76,8 @@ void *memchr_inv(const void *p, int c, size_t n)
 /* A copy loads its source, and so may anything in it change meanwhile. */
 void *shim_memcpy(void *to, const void *from, size_t n)
 {
+	shim_copies(to, n);
+	shim_copies(from, n);
 	shim_once++;
 	shim_loads(from, n);
 	memcpy(to, from, n / 2);
@@ -530,6 +532,7 @@ void wait_for_completion(struct completion *done)
 size_t _copy_from_iter(void *to, size_t n, struct iov_iter *from)
 {
 	n = shim_fault(min(n, from->count));
+	shim_copies(to, n);
 	memcpy(to, from->base + from->done, n);
 	from->done += n;
 	from->count -= n;

@@ -40,6 +40,7 @@ struct sockaddr { sa_family_t sa_family; char sa_data[14]; };
 
 /* Where the fuzzer takes part: fuzz.c */
 void shim_loads(const volatile void *addr, size_t size);
+void shim_copies(const volatile void *addr, size_t size);
 void shim_rest(void);
 bool shim_fails(void);
 bool shim_signal(void);
