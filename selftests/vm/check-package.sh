@@ -17,7 +17,7 @@
 
 [ "$(id -u)" = 0 ] || die "this takes root"
 unset KERNEL KDIR
-"$VM_DIR/deps.sh" build vm deb fetch package
+prepare build vm deb fetch package
 
 # the second kernel, of which DKMS needs the headers
 KERNEL=bookworm-backports "$VM_DIR/deps.sh" build
@@ -92,7 +92,8 @@ test_install()
 	inside man -w vshmd vshm vshmd.conf >&2
 }
 
-test_headers()
+# with the headers and the file for pkg-config of vshm-dev
+build_example()
 {
 	inside sh -euc 'gcc -Wall -Wextra -Werror $(pkg-config --cflags vshm) \
 		-o /usr/local/bin/hello /usr/share/doc/vshm-dev/examples/hello.c'
@@ -154,7 +155,7 @@ if selected package; then
 	attempt "package: lintian has nothing to say" lintian --allow-root \
 		--fail-on error,warning "$RUN"/debs/new/*.changes
 	attempt "package: installs; DKMS builds for two kernels" test_install
-	attempt "package: a program is built with vshm-dev" test_headers
+	attempt "package: a program is built with vshm-dev" build_example
 	attempt "package: upgrades" test_upgrade
 	attempt "package: is removed, configuration stays" test_remove
 	attempt "package: is purged, nothing stays" test_purge

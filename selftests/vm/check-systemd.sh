@@ -64,6 +64,7 @@ systemd_pack()
 systemd_boot()
 {
 	install_packages new
+	build_example
 	systemd_pack
 	truncate -s 3G "$RUN/disk"
 	mke2fs -q -t ext4 -d "$RUN/root" "$RUN/disk"
@@ -86,7 +87,7 @@ test_device_loads_guest_driver()
 
 test_unit_is_ready()
 {
-	vm A 'systemctl is-active vshmd || { systemctl status vshmd; journalctl -u vshmd; exit 1; }
+	vm A 'systemctl is-active vshmd || { journalctl --no-pager -u vshmd; exit 1; }
 	      [ "$(stat -c %U "/proc/$(systemctl show vshmd -p MainPID --value)")" = vshm ]
 	      vshm guest list'
 }
