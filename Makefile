@@ -123,6 +123,7 @@ help:
 	@echo 'These boot VMs, and first install what they need and is missing:'
 	@echo 'make demo		a file both ways between two VMs; FILE=path'
 	@echo 'make demo DEMO=loopback	the same inside one VM'
+	@echo 'make demo DEMO=host	the same between a host and its guest, inside a VM'
 	@echo 'make check		all tests; TESTS=regex chooses, BIG=1 adds 1 GiB each way,'
 	@echo '			NESTED=1 a host and its guests'
 	@echo 'make check-host		tests of vshmd, without a VM'

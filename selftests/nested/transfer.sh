@@ -65,21 +65,6 @@ test_guest_is_added_and_removed()
 	      vshm policy | tee /dev/stderr | grep -q "3 *4 *allow"'
 }
 
-# What an administrator does.
-# shellcheck disable=SC2317
-test_guest_is_added_and_removed()
-{
-	on 2 'vshm guest add 5 size 1M
-	      vshm guest list | tee /dev/stderr | grep -q "/run/vshm/5"
-	      vshm guest args 5 qemu | tee /dev/stderr | grep -qx -- \
-		"-chardev socket,id=vshm0,path=/run/vshm/5 -device ivshmem-doorbell,chardev=vshm0,vectors=2"
-	      grep -q "2 5 down" /proc/net/vshm_links
-	      vshm guest remove 5
-	      ! grep -q "2 5" /proc/net/vshm_links
-	      [ ! -e /run/vshm/5 ]
-	      vshm policy | tee /dev/stderr | grep -q "3 *4 *allow"'
-}
-
 test_files_between_host_and_guest()
 {
 	exchange 2 3

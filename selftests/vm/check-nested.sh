@@ -37,7 +37,7 @@ run_nested()
 		vm_kill H
 	fi
 	touch "$RUN/unsettled"
-	nested_up
+	nested_up 3 4
 	"$1"
 	quiet_nested
 	rm "$RUN/unsettled"
@@ -65,7 +65,7 @@ check_nested()
 	local file test
 
 	nested_pack
-	attempt "nested: host and guests start" nested_up
+	attempt "nested: host and guests start" nested_up 3 4
 	for file in "$@"; do
 		# shellcheck disable=SC1090
 		. "$file"

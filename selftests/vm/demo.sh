@@ -119,8 +119,8 @@ host)
 	# a guest that spins would do nothing else
 	nap="sleep 0.2"
 	nested_pack vshm/file="$FILE"
-	say "booting a host, Linux $KERNEL, accelerated by $ACCEL, and its guests"
-	nested_up
+	say "booting a host, Linux $KERNEL, accelerated by $ACCEL, and a guest in it"
+	nested_up 3
 	;;
 *)
 	say "booting ${#vms[@]} VM(s): Linux $KERNEL, accelerated by $ACCEL"
@@ -143,8 +143,16 @@ esac
 
 say "sending $FILE ($size bytes) both ways, with $(socat -V | sed -n '2s/ on.*//p')"
 for flow in "${flows[@]}"; do
-	read -r from to cid port <<<"$flow"
+	read -r _ to _ port <<<"$flow"
 	run "$to" "$receiver NAP='$nap' background receive$port receive $port"
+done
+# a guest within a VM takes longer to start a program than a sender tries
+for flow in "${flows[@]}"; do
+	read -r _ to _ port <<<"$flow"
+	run "$to" "eventually 20 has_sockets 1 l.port $port state LISTENING"
+done
+for flow in "${flows[@]}"; do
+	read -r from _ cid port <<<"$flow"
 	run "$from" "background send$port socat -u -b 131072 /vshm/file \$(connect $cid $port)"
 done
 for flow in "${flows[@]}"; do

@@ -106,7 +106,7 @@ on()
 	fi
 }
 
-# nested_up: VM H, vshmd and both guests run, with their modules loaded
+# nested_up CID...: VM H, vshmd and these guests run, with their modules loaded
 nested_up()
 {
 	local cid started=()
@@ -116,7 +116,7 @@ nested_up()
 		vm_ready H
 		on 2 'load; vshmd_start'
 	fi
-	for cid in 3 4; do
+	for cid in "$@"; do
 		if ! on 2 "guest_alive $cid"; then
 			on 2 "guest_boot $cid"
 			started+=("$cid")
