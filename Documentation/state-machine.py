@@ -100,10 +100,15 @@ def draw(moves):
 
 def documented(text):
     """The moves that the table in the text names."""
-    moves = {}
-    for state, to in re.findall(r"^``([A-Z]+)``  +(``[A-Z`, ]+|none)$", text,
-                                re.M):
-        moves[state] = re.findall(r"``([A-Z]+)``", to)
+    moves, state = {}, None
+    for line in text[text.index("Legal moves"):].splitlines():
+        row = re.match(r"(?:``([A-Z]+)``)? +(``[A-Z]+``.*|none)$", line)
+        if not row or not (row.group(1) or state):
+            state = None
+            continue
+        state = row.group(1) or state
+        moves.setdefault(state, []).extend(
+            re.findall(r"``([A-Z]+)``", row.group(2)))
     return moves
 
 

@@ -14,6 +14,7 @@
 #include "dgram.h"
 #include "io.h"
 #include "queue.h"
+#include "trace.h"
 
 /**
  * vshm_dgram_init_sock() - make what a datagram socket has beside others
@@ -142,6 +143,8 @@ int vshm_dgram_connect(struct socket *sock, struct sockaddr_unsized *addr,
 		vshm_dgram_dissolve(sock);
 	else
 		err = vshm_autobind(vsk) ?: vshm_dgram_associate(sock, svs);
+	if (svs)
+		trace_vshm_connect(vsk, svs->svs_cid, svs->svs_port, err);
 	vshm_unlock(sock->sk);
 	return err;
 }
@@ -241,6 +244,8 @@ static int vshm_dgram_send_local(struct vshm_sock *vsk,
 	if (likely(to)) {
 		ret = vshm_queue_add(to, dgram, &call->msg->msg_iter);
 		sock_put(&to->sk);
+	} else {
+		trace_vshm_drop_datagram(dgram, VSHM_DROP_LISTENER);
 	}
 	if (likely(ret > 0)) {
 		this_cpu_add(link->stats->tx_bytes, dgram->len);
@@ -399,6 +404,7 @@ int vshm_dgram_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (unlikely(!vshm_space_ready(&call.space)))
 		vshm_space_forget(vshm_net(sock_net(sk)), &call.space);
 	vshm_zerocopy_end(sk, done, ret > 0);
+	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
 	return ret > 0 ? len : ret;
 }
 
@@ -543,6 +549,7 @@ int vshm_dgram_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	/* it may fault, and so has no lock held */
 	if (likely(rv.taken))
 		vshm_dgram_describe(sk, msg, &rv.dgram);
+	trace_vshm_recv(vsk, len, ret > 0 ? rv.done : ret);
 	return ret > 0 ? rv.done : ret;
 }
 

@@ -16,6 +16,7 @@
 #include "dgram.h"
 #include "io.h"
 #include "queue.h"
+#include "trace.h"
 
 /* Datagrams received before other work gets its turn. */
 #define VSHM_DATAGRAMS_BUDGET	256
@@ -249,6 +250,7 @@ static bool vshm_datagrams_forward(struct vshm_link *from,
 				   const struct vshm_datagram *dgram)
 {
 	u64 bytes = VSHM_DATAGRAM_BYTES(dgram->len);
+	enum vshm_drop why = VSHM_DROP_POLICY;
 	struct vshm_link *to;
 	struct vshm_sender *s;
 	bool done = false;
@@ -257,10 +259,11 @@ static bool vshm_datagrams_forward(struct vshm_link *from,
 	    dgram->dst_cid < VSHM_CID_GUEST_MIN ||
 	    dgram->dst_cid > VSHM_CID_GUEST_MAX ||
 	    !vshm_policy_allows(from->vnet, dgram->src_cid, dgram->dst_cid))
-		return false;
+		goto drop;
+	why = VSHM_DROP_LINK;
 	to = vshm_link_find_direct(from->vnet, dgram->dst_cid);
 	if (!to)
-		return false;
+		goto drop;
 	s = &to->datagrams.tx;
 	mutex_lock(&to->datagrams.lock);
 	if (s->mem.ring && vshm_datagrams_room(s, bytes) >= (s64)bytes) {
@@ -268,9 +271,14 @@ static bool vshm_datagrams_forward(struct vshm_link *from,
 		vshm_datagrams_publish(to, dgram);
 		done = true;
 	}
+	why = s->mem.ring ? VSHM_DROP_QUEUE : VSHM_DROP_LINK;
 	mutex_unlock(&to->datagrams.lock);
 	vshm_link_put(to);
-	return done;
+	if (done)
+		return true;
+drop:
+	trace_vshm_drop_datagram(dgram, why);
+	return false;
 }
 
 /* Hand a datagram to its socket. */
@@ -282,8 +290,10 @@ static bool vshm_datagrams_deliver(struct vshm_link *link,
 
 	to = vshm_table_find_bound(link->vnet, SOCK_DGRAM, dgram->dst_cid,
 				   dgram->dst_port);
-	if (!to)
+	if (!to) {
+		trace_vshm_drop_datagram(dgram, VSHM_DROP_LISTENER);
 		return false;
+	}
 	done = vshm_queue_move(to, dgram, &link->datagrams.rx) > 0;
 	sock_put(&to->sk);
 	return done;

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "io.h"
 #include "queue.h"
+#include "trace.h"
 
 /**
  * vshm_queue_alloc() - make an empty queue that has no memory yet
@@ -139,8 +140,10 @@ static int vshm_queue_admit(struct vshm_sock *to,
 
 	if (unlikely(q->from_cid != VSHM_CID_ANY &&
 		     (q->from_cid != dgram->src_cid ||
-		      q->from_port != dgram->src_port)))
+		      q->from_port != dgram->src_port))) {
+		trace_vshm_drop_datagram(dgram, VSHM_DROP_LISTENER);
 		return -ECONNREFUSED;
+	}
 	if (unlikely(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
 		goto drop;
 	if (likely(vshm_sender_space(&q->in, limit) >= bytes))
@@ -150,6 +153,7 @@ static int vshm_queue_admit(struct vshm_sock *to,
 	    vshm_queue_grow(to, bytes, limit))
 		return 0;
 drop:
+	trace_vshm_drop_datagram(dgram, VSHM_DROP_QUEUE);
 	atomic_inc(&sk->sk_drops);
 	return -ENOBUFS;
 }

@@ -12,7 +12,7 @@
  *   vshm_reset                          last word of a connection, either way
  *   vshm_link_up vshm_link_down         a link
  *   vshm_violation                      the peer broke the protocol
- *   vshm_drop                           what came over a link and was not taken
+ *   vshm_drop vshm_drop_datagram        what was not taken
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vshm
@@ -41,7 +41,7 @@ enum vshm_why {
 enum vshm_drop {
 	VSHM_DROP_LISTENER,	/* nobody listens there */
 	VSHM_DROP_TYPE,		/* somebody does, for another type */
-	VSHM_DROP_QUEUE,	/* the connection queue is full */
+	VSHM_DROP_QUEUE,	/* the queue, or the ring to go on in, is full */
 	VSHM_DROP_MEMORY,	/* no socket, slot or ring could be had */
 	VSHM_DROP_POLICY,	/* the host does not forward that */
 	VSHM_DROP_LINK,		/* the host cannot */
@@ -363,6 +363,31 @@ TRACE_EVENT(vshm_drop,
 		  __entry->local_cid, __entry->peer_cid, __entry->src_cid,
 		  __entry->src_port, __entry->dst_cid, __entry->dst_port,
 		  __entry->op, vshm_show_drop(__entry->why))
+);
+
+/* A datagram was not taken: sent here, come over a link, or to be forwarded. */
+TRACE_EVENT(vshm_drop_datagram,
+	TP_PROTO(const struct vshm_datagram *dgram, unsigned int why),
+	TP_ARGS(dgram, why),
+	TP_STRUCT__entry(
+		__field(u32, src_cid)
+		__field(u32, src_port)
+		__field(u32, dst_cid)
+		__field(u32, dst_port)
+		__field(u32, len)
+		__field(unsigned int, why)
+	),
+	TP_fast_assign(
+		__entry->src_cid = dgram->src_cid;
+		__entry->src_port = dgram->src_port;
+		__entry->dst_cid = dgram->dst_cid;
+		__entry->dst_port = dgram->dst_port;
+		__entry->len = dgram->len;
+		__entry->why = why;
+	),
+	TP_printk("src=%u:%u dst=%u:%u len=%u why=%s", __entry->src_cid,
+		  __entry->src_port, __entry->dst_cid, __entry->dst_port,
+		  __entry->len, vshm_show_drop(__entry->why))
 );
 
 #endif /* _VSHM_TRACE_H */

@@ -114,9 +114,15 @@ static void vshm_waiter_join(struct sock *sk, struct vshm_waiter *waiter,
 static long vshm_sleep(struct sock *sk, struct vshm_waiter *waiter, int mask,
 		       long timeo)
 {
+	enum vshm_why why = waiter->events & EPOLLIN ? VSHM_FOR_DATA :
+						       VSHM_FOR_SPACE;
+
 	if (READ_ONCE(sk->sk_err) || (READ_ONCE(sk->sk_shutdown) & mask))
 		return timeo;
-	return wait_woken(&waiter->wait, TASK_INTERRUPTIBLE, timeo);
+	trace_vshm_wait_begin(vshm_sk(sk), why);
+	timeo = wait_woken(&waiter->wait, TASK_INTERRUPTIBLE, timeo);
+	trace_vshm_wait_end(vshm_sk(sk), why);
+	return timeo;
 }
 
 /*
@@ -165,9 +171,7 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 		if (!ready) {
 			conn->tx_spin.rounds = 0;
 			mutex_unlock(&vsk->tx_lock);
-			trace_vshm_wait_begin(vsk, VSHM_FOR_SPACE);
 			*timeo = vshm_sleep(sk, &waiter, SEND_SHUTDOWN, *timeo);
-			trace_vshm_wait_end(vsk, VSHM_FOR_SPACE);
 			mutex_lock(&vsk->tx_lock);
 		}
 		remove_wait_queue(sk_sleep(sk), &waiter.wait);
@@ -228,9 +232,7 @@ static bool vshm_sleep_data(struct sock *sk, struct vshm_conn *conn, u64 seen,
 	if (!ready) {
 		conn->rx_spin.rounds = 0;
 		mutex_unlock(&vsk->rx_lock);
-		trace_vshm_wait_begin(vsk, VSHM_FOR_DATA);
 		*timeo = vshm_sleep(sk, &waiter, RCV_SHUTDOWN, *timeo);
-		trace_vshm_wait_end(vsk, VSHM_FOR_DATA);
 		mutex_lock(&vsk->rx_lock);
 	}
 	remove_wait_queue(sk_sleep(sk), &waiter.wait);

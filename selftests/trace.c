@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tracepoints: each fires for what it is about, with the right fields. */
 #include "vshm_bed.h"
+#include "vshm_dgram.h"
 #include "vshm_diag.h"
 #include "vshm_pair.h"
 
@@ -174,6 +175,35 @@ TEST_F(trace, transfer_and_waits)
 	EXPECT_LE(1, traced("vshm_reset", "id=%llu peer=%llu reason=", s, c));
 }
 
+TEST_F(trace, datagrams)
+{
+	int a = vshm_dgram_bound(), b = vshm_dgram_bound();
+	unsigned int from = vshm_port(a), to = vshm_port(b);
+	int size = 2048, sent = 0;
+	char buf[100];
+
+	TRACE_OR_SKIP();
+	ASSERT_EQ(100, vshm_sendto(a, buf, 100, 0, VSHM_CID_LOCAL, to));
+	ASSERT_EQ(100, recv(b, buf, sizeof(buf), 0));
+	EXPECT_EQ(1, traced("vshm_send", "id=%llu peer=0 len=100 ret=100",
+			    id_of(a)));
+	EXPECT_EQ(1, traced("vshm_recv", "id=%llu peer=0 len=100 ret=100",
+			    id_of(b)));
+	/* more than there is room for, and one to nobody */
+	ASSERT_EQ(0, setsockopt(b, SOL_SOCKET, SO_RCVBUF, &size,
+				sizeof(size)));
+	while (!vshm_diag_num(b, "drops") && sent++ < 1000)
+		ASSERT_EQ(100, vshm_sendto(a, buf, 100, 0, VSHM_CID_LOCAL, to));
+	EXPECT_EQ(1, traced("vshm_drop_datagram",
+			    "src=1:%u dst=1:%u len=100 why=queue", from, to));
+	close(b);
+	EXPECT_EQ(-1, vshm_sendto(a, buf, 100, 0, VSHM_CID_LOCAL, to));
+	EXPECT_EQ(1, traced("vshm_drop_datagram",
+			    "src=1:%u dst=1:%u len=100 why=listener", from,
+			    to));
+	close(a);
+}
+
 /* A link: up, doorbells, a peer that breaks the protocol, down. */
 TEST_F(trace, link)
 {
@@ -212,7 +242,7 @@ TEST_F(trace, formats)
 	static const char * const events[] = {
 		"state", "connect", "accept", "send", "recv", "wait_begin",
 		"wait_end", "wakeup", "doorbell", "interrupt", "reset",
-		"link_up", "link_down", "violation", "drop",
+		"link_up", "link_down", "violation", "drop", "drop_datagram",
 	};
 	char path[128], text[4096];
 	size_t n;
