@@ -23,11 +23,11 @@ PREFIX ?= /usr/local
 all: modules userspace
 
 modules: headers
-	@$(kmake) W=1 modules
+	+@$(kmake) W=1 modules
 
 modules_install: modules
 	@$(if $(kernel_root),echo "$(kernel_version) is not installed" >&2; exit 1)
-	@$(kmake) modules_install
+	+@$(kmake) modules_install
 
 headers:
 	@test -e $(KDIR)/Makefile || { \
