@@ -212,7 +212,7 @@ static int vshm_close_reason(struct vshm_sock *vsk)
 {
 	struct sock *sk = &vsk->sk;
 
-	if (vshm_conn_recvq(vsk))
+	if (vshm_conn_unread(vsk))
 		return ECONNRESET;
 	if (sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime)
 		return ECONNRESET;
@@ -499,6 +499,7 @@ const struct proto_ops vshm_stream_ops = {
 	.sendmsg	= vshm_stream_sendmsg,
 	.recvmsg	= vshm_stream_recvmsg,
 	.mmap		= sock_no_mmap,
+	.set_peek_off	= sk_set_peek_off,
 };
 
 const struct proto_ops vshm_seqpacket_ops = {
@@ -519,6 +520,7 @@ const struct proto_ops vshm_seqpacket_ops = {
 	.sendmsg	= vshm_seqpacket_sendmsg,
 	.recvmsg	= vshm_seqpacket_recvmsg,
 	.mmap		= sock_no_mmap,
+	.set_peek_off	= sk_set_peek_off,
 };
 
 const struct proto_ops vshm_dgram_ops = {

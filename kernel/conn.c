@@ -320,9 +320,37 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
  * vshm_conn_sendq() - bytes in the send queue
  * @vsk: socket
  *
- * Return: what the peer has not consumed yet, as in SIOCOUTQ.
+ * Return: what the peer has not consumed yet, as in SIOCOUTQ; of packets, their
+ * data.
  */
 u64 vshm_conn_sendq(struct vshm_sock *vsk)
+{
+	const struct vshm_ring *ring;
+	struct vshm_conn *conn;
+	u64 n = 0, max = 0;
+
+	rcu_read_lock();
+	conn = rcu_dereference(vsk->conn);
+	if (conn) {
+		spin_lock_irq(&conn->event_lock);
+		ring = conn->tx.mem.ring;
+		if (ring) {
+			max = READ_ONCE(conn->tx.head) - READ_ONCE(ring->tail);
+			n = max;
+		}
+		if (ring && vsk->sk.sk_type == SOCK_SEQPACKET)
+			n = READ_ONCE(conn->tx.data) -
+			    READ_ONCE(ring->packet_tail);
+		/* more than that while a packet is being sent, or the peer lies */
+		n = max > VSHM_BUFFER_MAX ? 0 : min(n, max);
+		spin_unlock_irq(&conn->event_lock);
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+static u64 vshm_conn_queued(struct vshm_sock *vsk,
+			    u64 (*queued)(const struct vshm_receiver *r))
 {
 	struct vshm_conn *conn;
 	u64 n = 0;
@@ -331,11 +359,8 @@ u64 vshm_conn_sendq(struct vshm_sock *vsk)
 	conn = rcu_dereference(vsk->conn);
 	if (conn) {
 		spin_lock_irq(&conn->event_lock);
-		if (conn->tx.mem.ring)
-			n = READ_ONCE(conn->tx.head) -
-			    READ_ONCE(conn->tx.mem.ring->tail);
-		if (n > VSHM_BUFFER_MAX)
-			n = 0; /* the peer lies */
+		if (conn->rx.mem.ring)
+			n = queued(&conn->rx);
 		spin_unlock_irq(&conn->event_lock);
 	}
 	rcu_read_unlock();
@@ -346,23 +371,23 @@ u64 vshm_conn_sendq(struct vshm_sock *vsk)
  * vshm_conn_recvq() - bytes in the receive queue
  * @vsk: socket
  *
- * Return: what can be received, as in SIOCINQ.
+ * Return: what can be received, as in SIOCINQ; of packets, their data.
  */
 u64 vshm_conn_recvq(struct vshm_sock *vsk)
 {
-	struct vshm_conn *conn;
-	u64 n = 0;
+	return vshm_conn_queued(vsk, vsk->sk.sk_type == SOCK_SEQPACKET ?
+				vshm_receiver_data : vshm_receiver_queued);
+}
 
-	rcu_read_lock();
-	conn = rcu_dereference(vsk->conn);
-	if (conn) {
-		spin_lock_irq(&conn->event_lock);
-		if (conn->rx.mem.ring)
-			n = vshm_receiver_queued(&conn->rx);
-		spin_unlock_irq(&conn->event_lock);
-	}
-	rcu_read_unlock();
-	return n;
+/**
+ * vshm_conn_unread() - space that is taken in the receive queue
+ * @vsk: socket
+ *
+ * Return: bytes, with the headers of packets.
+ */
+u64 vshm_conn_unread(struct vshm_sock *vsk)
+{
+	return vshm_conn_queued(vsk, vshm_receiver_queued);
 }
 
 /**

@@ -417,6 +417,7 @@ struct vshm_dgram_recv {
 	int		flags;
 	long		timeo;
 	size_t		done;
+	size_t		copied;
 	bool		taken;
 	struct vshm_queued dgram;
 };
@@ -464,6 +465,7 @@ static int vshm_dgram_copy(struct vshm_sock *vsk, struct vshm_dgram_recv *rv,
 		msg->msg_flags |= MSG_TRUNC;
 	rv->dgram = *dgram;
 	rv->taken = true;
+	rv->copied = want;
 	rv->done = rv->flags & MSG_TRUNC ? len : want;
 	return 1;
 }
@@ -490,7 +492,7 @@ static int vshm_dgram_recv(struct vshm_sock *vsk, struct vshm_dgram_recv *rv)
 			return ret;
 		if (unlikely(rv->flags & MSG_PEEK)) {
 			dgram->flags |= VSHM_QUEUED_PEEKED;
-			sk_peek_offset_fwd(sk, rv->done);
+			sk_peek_offset_fwd(sk, rv->copied);
 		} else {
 			vsk->rx.bytes += rv->done;
 			vsk->rx.calls++;

@@ -81,7 +81,7 @@ static s64 vshm_forward_unit(struct vshm_conn *src, s64 *avail,
 	*avail = vshm_recv_avail(src);
 	if (*avail <= 0 || src->sk->sk_type != SOCK_SEQPACKET)
 		return *avail > 0 ? 1 : *avail;
-	*avail = vshm_seqpacket_next(src, *avail, packet);
+	*avail = vshm_seqpacket_next(src, src->rx.tail, packet);
 	return *avail;
 }
 
@@ -108,9 +108,12 @@ static ssize_t vshm_forward_copy(struct vshm_sock *from, struct vshm_conn *src,
 	n = min_t(u64, avail, space);
 	vshm_ring_copy(&dst->tx, &src->rx, n);
 	/* the header that was checked, whatever it is by now */
-	if (src->sk->sk_type == SOCK_SEQPACKET)
+	if (src->sk->sk_type == SOCK_SEQPACKET) {
 		*(struct vshm_packet *)vshm_sender_at(&dst->tx, dst->tx.head) =
 			packet;
+		vshm_sender_count(&dst->tx, packet.len);
+		vshm_receiver_count(&src->rx, packet.len);
+	}
 	if (vshm_sender_publish(&dst->tx, n))
 		vshm_conn_notify(dst, VSHM_NEWS_DATA);
 	if (vshm_receiver_consume(&src->rx, n))

@@ -158,6 +158,19 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 	return err;
 }
 
+/* The ring was left: free it, and let watchers ask on the next one. */
+static void vshm_recv_leave(struct vshm_conn *conn,
+			    const struct vshm_ring_mem *old)
+	__releases(&conn->event_lock)
+{
+	struct vshm_receiver *r = &conn->rx;
+
+	if (vshm_watched(vshm_sk(conn->sk)))
+		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
+	spin_unlock_irq(&conn->event_lock);
+	vshm_link_ring_free(conn->link, old);
+}
+
 /**
  * vshm_recv_follow() - follow the sender to its next ring
  * @conn: connection that has found its ring empty
@@ -168,17 +181,32 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
  */
 bool vshm_recv_follow(struct vshm_conn *conn)
 {
-	struct vshm_receiver *r = &conn->rx;
 	struct vshm_ring_mem old;
-	bool moved;
 
 	spin_lock_irq(&conn->event_lock);
-	moved = vshm_receiver_move(r, &old);
-	/* whoever watches for edges asked on the old ring */
-	if (moved && vshm_watched(vshm_sk(conn->sk)))
-		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
+	if (vshm_receiver_move(&conn->rx, &old)) {
+		vshm_recv_leave(conn, &old);
+		return true;
+	}
 	spin_unlock_irq(&conn->event_lock);
-	if (moved)
-		vshm_link_ring_free(conn->link, &old);
-	return moved;
+	return false;
+}
+
+/**
+ * vshm_recv_carry() - take what is unread along to the sender's next ring
+ * @conn: connection that has been peeked at up to the end of its ring
+ *
+ * Context: rx_lock held.
+ * Return: true when there is another ring to look at now.
+ */
+bool vshm_recv_carry(struct vshm_conn *conn)
+{
+	struct vshm_ring_mem old;
+
+	if (!conn->rx.mem.ring || !vshm_receiver_carry(&conn->rx))
+		return false;
+	spin_lock_irq(&conn->event_lock);
+	vshm_receiver_shift(&conn->rx, &old);
+	vshm_recv_leave(conn, &old);
+	return true;
 }

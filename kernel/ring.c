@@ -69,6 +69,7 @@ void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem)
 	s->mask = (1ULL << mem->order) - 1;
 	s->force = true;
 	WRITE_ONCE(mem->ring->head, s->head);
+	WRITE_ONCE(mem->ring->packet_head, s->data);
 	/* pairs with the acquire in vshm_receiver_move() */
 	virt_store_release(&old->sender_flags, VSHM_RING_MOVED);
 }
@@ -106,6 +107,7 @@ void vshm_receiver_announce(struct vshm_receiver *r,
 	struct vshm_ring *last = vshm_receiver_last(r)->ring;
 
 	vshm_ring_init(mem, r->tail);
+	mem->ring->packet_tail = r->data;
 	r->next[r->nr_next++] = *mem;
 	WRITE_ONCE(last->next_order, mem->order);
 	/* pairs with the acquire of the sender who follows */
@@ -143,6 +145,30 @@ bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old)
 	return notify;
 }
 
+/* Has the sender left the ring for its successor? Its head is final then. */
+static bool vshm_receiver_left(const struct vshm_receiver *r)
+{
+	/* pairs with the release in vshm_sender_move() */
+	return r->nr_next && (virt_load_acquire(&r->mem.ring->sender_flags) &
+			      VSHM_RING_MOVED);
+}
+
+/**
+ * vshm_receiver_shift() - go on with the next ring
+ * @r: receiver that has a next ring, in which all that is unread lies
+ * @old: takes the ring that was left, for the caller to free
+ *
+ * Context: the caller owns @r.
+ */
+void vshm_receiver_shift(struct vshm_receiver *r, struct vshm_ring_mem *old)
+{
+	*old = r->mem;
+	r->mem = r->next[0];
+	r->mask = (1ULL << r->mem.order) - 1;
+	r->nr_next--;
+	memmove(&r->next[0], &r->next[1], r->nr_next * sizeof(r->next[0]));
+}
+
 /**
  * vshm_receiver_move() - follow the sender to the next ring
  * @r: receiver that has found its ring empty
@@ -153,20 +179,73 @@ bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old)
  */
 bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old)
 {
-	if (!r->nr_next)
-		return false;
-	/* pairs with the release in vshm_sender_move() */
-	if (!(virt_load_acquire(&r->mem.ring->sender_flags) & VSHM_RING_MOVED))
+	if (!vshm_receiver_left(r))
 		return false;
 	/* bytes published before the sender left come first */
 	if (READ_ONCE(r->mem.ring->head) != r->tail)
 		return false;
-	*old = r->mem;
-	r->mem = r->next[0];
-	r->mask = (1ULL << r->mem.order) - 1;
-	r->nr_next--;
-	memmove(&r->next[0], &r->next[1], r->nr_next * sizeof(r->next[0]));
+	vshm_receiver_shift(r, old);
 	return true;
+}
+
+/**
+ * vshm_receiver_carry() - copy what is unread to the next ring
+ * @r: receiver that wants to see what lies there without reading first
+ *
+ * Indices go on from a ring to the next, which is larger, and what is unread
+ * fits it: so these positions are not the sender's to use.
+ * Context: the caller owns @r.
+ * Return: true when vshm_receiver_shift() is to follow.
+ */
+bool vshm_receiver_carry(struct vshm_receiver *r)
+{
+	struct vshm_sender next = { };
+	u64 n;
+
+	if (!vshm_receiver_left(r))
+		return false;
+	n = READ_ONCE(r->mem.ring->head) - r->tail;
+	if (n > r->mask + 1)
+		return false;
+	next.mem = r->next[0];
+	next.mask = (1ULL << next.mem.order) - 1;
+	next.head = r->tail;
+	vshm_ring_copy(&next, r, n);
+	return true;
+}
+
+/**
+ * vshm_receiver_count() - count the data of a packet that is consumed next
+ * @r: receiver
+ * @n: bytes of data
+ *
+ * Context: the caller owns @r.
+ */
+void vshm_receiver_count(struct vshm_receiver *r, u64 n)
+{
+	u32 i;
+
+	WRITE_ONCE(r->data, r->data + n);
+	WRITE_ONCE(r->mem.ring->packet_tail, r->data);
+	for (i = 0; i < r->nr_next; i++)
+		WRITE_ONCE(r->next[i].ring->packet_tail, r->data);
+}
+
+/* The ring that the sender writes to. */
+static const struct vshm_ring_mem *
+vshm_receiver_current(const struct vshm_receiver *r)
+{
+	const struct vshm_ring_mem *mem = &r->mem;
+	u32 i;
+
+	for (i = 0; i < r->nr_next; i++) {
+		/* pairs with the release in vshm_sender_move() */
+		if (!(virt_load_acquire(&mem->ring->sender_flags) &
+		      VSHM_RING_MOVED))
+			break;
+		mem = &r->next[i];
+	}
+	return mem;
 }
 
 /**
@@ -178,19 +257,26 @@ bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old)
  */
 u64 vshm_receiver_queued(const struct vshm_receiver *r)
 {
-	const struct vshm_ring_mem *mem = &r->mem;
-	u64 n, max;
-	u32 i;
+	const struct vshm_ring_mem *mem = vshm_receiver_current(r);
+	u64 max = 1ULL << mem->order;
+	u64 n = READ_ONCE(mem->ring->head) - READ_ONCE(r->tail);
 
-	for (i = 0; i < r->nr_next; i++) {
-		/* pairs with the release in vshm_sender_move() */
-		if (!(virt_load_acquire(&mem->ring->sender_flags) &
-		      VSHM_RING_MOVED))
-			break;
-		mem = &r->next[i];
-	}
-	max = 1ULL << mem->order;
-	n = READ_ONCE(mem->ring->head) - READ_ONCE(r->tail);
+	return n < max ? n : max;
+}
+
+/**
+ * vshm_receiver_data() - bytes of data in the packets to be read
+ * @r: receiver
+ *
+ * Context: nobody moves @r to another ring meanwhile.
+ * Return: the number, bounded by vshm_receiver_queued().
+ */
+u64 vshm_receiver_data(const struct vshm_receiver *r)
+{
+	const struct vshm_ring_mem *mem = vshm_receiver_current(r);
+	u64 max = vshm_receiver_queued(r);
+	u64 n = READ_ONCE(mem->ring->packet_head) - READ_ONCE(r->data);
+
 	return n < max ? n : max;
 }
 

@@ -71,6 +71,7 @@ struct vshm_ring_mem {
  * @mask: size of the data area - 1
  * @head: bytes written
  * @tail: bytes consumed, as far as known; lags behind the ring's
+ * @data: of @head, bytes of data in packets
  * @force: the receiver may wait on a ring that was left: notify it next time
  */
 struct vshm_sender {
@@ -78,6 +79,7 @@ struct vshm_sender {
 	u64			mask;
 	u64			head;
 	u64			tail;
+	u64			data;
 	bool			force;
 };
 
@@ -92,6 +94,7 @@ struct vshm_sender {
  * @mask: size of the data area - 1
  * @tail: bytes consumed
  * @head: bytes written, as far as known; lags behind the ring's
+ * @data: of @tail, bytes of data in packets
  */
 struct vshm_receiver {
 	struct vshm_ring_mem	mem;
@@ -100,6 +103,7 @@ struct vshm_receiver {
 	u64			mask;
 	u64			tail;
 	u64			head;
+	u64			data;
 };
 
 void vshm_ring_init(const struct vshm_ring_mem *mem, u64 position);
@@ -111,7 +115,11 @@ u32 vshm_receiver_order(struct vshm_receiver *r);
 void vshm_receiver_announce(struct vshm_receiver *r,
 			    const struct vshm_ring_mem *mem);
 bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old);
+bool vshm_receiver_carry(struct vshm_receiver *r);
+void vshm_receiver_shift(struct vshm_receiver *r, struct vshm_ring_mem *old);
+void vshm_receiver_count(struct vshm_receiver *r, u64 n);
 u64 vshm_receiver_queued(const struct vshm_receiver *r);
+u64 vshm_receiver_data(const struct vshm_receiver *r);
 void vshm_ring_copy(struct vshm_sender *s, const struct vshm_receiver *r,
 		    u64 n);
 
@@ -173,6 +181,13 @@ static inline bool vshm_sender_publish(struct vshm_sender *s, u64 n)
 	return vshm_ring_passed(READ_ONCE(s->mem.ring->data_event), new, old);
 }
 
+/* Count the data of a packet that is published next. */
+static inline void vshm_sender_count(struct vshm_sender *s, u64 n)
+{
+	WRITE_ONCE(s->data, s->data + n);
+	WRITE_ONCE(s->mem.ring->packet_head, s->data);
+}
+
 /**
  * vshm_sender_arm() - ask to be notified of space
  * @s: sender
@@ -230,16 +245,16 @@ static inline void vshm_receiver_arm(struct vshm_receiver *r, u64 position)
  *
  * Context: any; no checks are made and nothing may be concluded but that it is
  * worth a call of vshm_receiver_sync().
- * Return: number of bytes in this ring, at least 1 when the sender moved on.
+ * Return: number of bytes in this ring, and one more when the sender moved on.
  */
 static inline u64 vshm_receiver_pending(const struct vshm_receiver *r)
 {
 	u64 n = READ_ONCE(r->mem.ring->head) - READ_ONCE(r->tail);
 
-	if (n)
-		return n;
-	return r->nr_next &&
-	       READ_ONCE(r->mem.ring->sender_flags) & VSHM_RING_MOVED;
+	if (r->nr_next &&
+	    READ_ONCE(r->mem.ring->sender_flags) & VSHM_RING_MOVED)
+		n++;
+	return n;
 }
 
 /**

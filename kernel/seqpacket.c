@@ -11,24 +11,25 @@
 #include "vshm.h"
 
 /**
- * vshm_seqpacket_next() - the packet at the tail of the receive queue
+ * vshm_seqpacket_next() - a packet in the receive queue
  * @conn: connection
- * @avail: bytes that are there, more than 0
+ * @at: where it starts, before the head
  * @packet: takes its header
  *
  * Context: rx_lock held.
  * Return: bytes that the packet takes in the ring, or -EPROTO.
  */
-s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
+s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 at,
 			struct vshm_packet *packet)
 {
 	const struct vshm_packet *shared;
+	u64 avail = conn->rx.head - at;
 	u64 bytes;
 
 	if (avail < sizeof(*packet))
 		return -EPROTO;
 	/* aligned, so in one piece; loaded once */
-	shared = (void *)vshm_receiver_at(&conn->rx, conn->rx.tail);
+	shared = (void *)vshm_receiver_at(&conn->rx, at);
 	packet->len = READ_ONCE(shared->len);
 	packet->flags = READ_ONCE(shared->flags);
 	bytes = VSHM_PACKET_BYTES(packet->len);
@@ -92,6 +93,7 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 	packet->flags = msg->msg_flags & MSG_EOR ? VSHM_PACKET_EOR : 0;
 	n = vshm_copy_in(s, s->head + sizeof(*packet), &msg->msg_iter, len);
 	if (likely(n == len)) {
+		vshm_sender_count(s, len);
 		if (vshm_sender_publish(s, bytes))
 			vshm_conn_notify(conn, VSHM_NEWS_DATA);
 		vshm_count_tx(conn, len);
@@ -155,20 +157,51 @@ struct vshm_seqpacket_recv {
 	size_t		len;
 	int		flags;
 	long		timeo;
+	u64		at;
+	u32		skip;
 	size_t		done;
 	bool		taken;
 };
+
+/*
+ * Find the packet to be received, past what SO_PEEK_OFF passes over. Returns 1
+ * when there is one, 0, or -EPROTO.
+ */
+static int vshm_seqpacket_find(struct vshm_sock *vsk, struct vshm_conn *conn,
+			       struct vshm_seqpacket_recv *rv,
+			       struct vshm_packet *packet)
+{
+	const struct vshm_receiver *r = &conn->rx;
+	int off = -1;
+	s64 bytes;
+
+	if (unlikely(rv->flags & MSG_PEEK))
+		off = READ_ONCE(vsk->sk.sk_peek_off);
+	for (rv->at = r->tail; rv->at != r->head; rv->at += bytes) {
+		bytes = vshm_seqpacket_next(conn, rv->at, packet);
+		if (unlikely(bytes < 0))
+			return bytes;
+		rv->skip = max(off, 0);
+		/* an empty one is passed over once it was seen */
+		if (likely(off < 0 || rv->skip < packet->len ||
+			   (!off && (s64)(vsk->peeked - rv->at) <= 0)))
+			return 1;
+		off -= packet->len;
+	}
+	return 0;
+}
 
 /* Copy a packet out; returns 1 when that is done, 0 to try again, -EFAULT. */
 static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 			       struct vshm_seqpacket_recv *rv,
 			       const struct vshm_packet *packet)
 {
-	size_t want = min_t(size_t, packet->len, rv->len), n;
+	size_t len = packet->len - rv->skip, want = min(len, rv->len), n;
+	u64 bytes = VSHM_PACKET_BYTES(packet->len);
 	struct msghdr *msg = rv->msg;
 	int err = 0;
 
-	n = vshm_copy_out(&conn->rx, conn->rx.tail + sizeof(*packet),
+	n = vshm_copy_out(&conn->rx, rv->at + sizeof(*packet) + rv->skip,
 			  &msg->msg_iter, want);
 	if (unlikely(n != want)) {
 		iov_iter_revert(&msg->msg_iter, n);
@@ -178,17 +211,21 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 		mutex_lock(&vsk->rx_lock);
 		return err;
 	}
-	if (!(rv->flags & MSG_PEEK)) {
-		if (vshm_receiver_consume(&conn->rx,
-					  VSHM_PACKET_BYTES(packet->len)))
+	if (unlikely(rv->flags & MSG_PEEK)) {
+		vsk->peeked = rv->at + bytes;
+		sk_peek_offset_fwd(&vsk->sk, want);
+	} else {
+		vshm_receiver_count(&conn->rx, packet->len);
+		if (vshm_receiver_consume(&conn->rx, bytes))
 			vshm_conn_notify(conn, VSHM_NEWS_SPACE);
 		vshm_count_rx(conn, packet->len);
+		sk_peek_offset_bwd(&vsk->sk, packet->len);
 	}
-	if (want < packet->len)
+	if (want < len)
 		msg->msg_flags |= MSG_TRUNC;
 	if (packet->flags & VSHM_PACKET_EOR)
 		msg->msg_flags |= MSG_EOR;
-	rv->done = rv->flags & MSG_TRUNC ? packet->len : want;
+	rv->done = rv->flags & MSG_TRUNC ? len : want;
 	rv->taken = true;
 	return 1;
 }
@@ -202,8 +239,8 @@ static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_packet packet;
 	struct vshm_conn *conn;
-	s64 avail, bytes = 0;
-	int pending, err;
+	int pending, err, found = 0;
+	s64 avail;
 	u8 shut;
 
 	if (unlikely(READ_ONCE(vsk->state) < VSHM_CONNECTED))
@@ -216,13 +253,16 @@ static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
 					 lockdep_is_held(&vsk->rx_lock));
 	avail = conn ? vshm_recv_avail(conn) : 0;
 	if (avail > 0)
-		bytes = vshm_seqpacket_next(conn, avail, &packet);
-	if (unlikely(avail < 0 || bytes < 0)) {
+		found = vshm_seqpacket_find(vsk, conn, rv, &packet);
+	if (unlikely(avail < 0 || found < 0)) {
 		vshm_io_violation(vsk, conn, &vsk->rx_lock, "packet");
 		return 0;
 	}
-	if (likely(bytes))
+	if (likely(found))
 		return vshm_seqpacket_copy(vsk, conn, rv, &packet);
+	/* all of this ring was peeked at */
+	if (avail && conn->rx.nr_next && vshm_recv_carry(conn))
+		return 0;
 
 	err = vshm_io_error(sk);
 	if (err)
@@ -231,7 +271,7 @@ static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
 		return sock_error(sk);
 	if (!conn || (shut & RCV_SHUTDOWN))
 		return 1;
-	return vshm_wait_data(sk, conn, 0, &rv->timeo);
+	return vshm_wait_data(sk, conn, avail, &rv->timeo);
 }
 
 /**

@@ -126,6 +126,7 @@ struct vshm_recv {
 	size_t		len;
 	size_t		target;
 	size_t		done;
+	u64		skip;
 	long		timeo;
 	bool		peek;
 	u8		shut;
@@ -148,7 +149,8 @@ static int vshm_recv_wait(struct sock *sk, struct vshm_conn *conn,
 		return sock_error(sk);
 	if (!conn || (rv->shut & RCV_SHUTDOWN))
 		return 1;
-	return vshm_wait_data(sk, conn, rv->peek ? rv->done : 0, &rv->timeo);
+	return vshm_wait_data(sk, conn, rv->peek ? rv->skip + rv->done : 0,
+			      &rv->timeo);
 }
 
 /* Copy what there is; returns bytes, or -EFAULT. */
@@ -160,7 +162,7 @@ static ssize_t vshm_recv_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 	u64 at = r->tail;
 
 	if (rv->peek)
-		at += rv->done;
+		at += rv->skip + rv->done;
 	n = min_t(u64, min_t(u64, avail, rv->len - rv->done), VSHM_PIECE);
 	done = vshm_copy_out(r, at, &rv->msg->msg_iter, n);
 	if (!rv->peek && done) {
@@ -179,14 +181,14 @@ static ssize_t vshm_recv_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 	return done;
 }
 
-/* Peeked bytes stay where they are: can more of them be seen? */
+/* Peeked bytes stay where they are: is there no room for more? */
 static bool vshm_peek_ends(const struct vshm_conn *conn,
 			   const struct vshm_recv *rv)
 {
 	const struct vshm_receiver *r = &conn->rx;
 
 	return rv->peek && rv->done &&
-	       (rv->done > r->mask || r->nr_next || !r->mem.ring);
+	       (rv->skip + rv->done > r->mask || !r->mem.ring);
 }
 
 /*
@@ -215,7 +217,7 @@ static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
 		return 0;
 	}
 	if (rv->peek)
-		avail = max_t(s64, avail - rv->done, 0);
+		avail = max_t(s64, avail - rv->skip - rv->done, 0);
 	if (likely(avail)) {
 		n = vshm_recv_copy(vsk, conn, rv, avail);
 		if (n < 0)
@@ -223,6 +225,8 @@ static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
 		rv->done += n;
 		return rv->done == rv->len;
 	}
+	if (rv->peek && conn && conn->rx.nr_next && vshm_recv_carry(conn))
+		return 0;
 	if (rv->done >= rv->target || (conn && vshm_peek_ends(conn, rv)))
 		return 1;
 	return vshm_recv_wait(sk, conn, rv);
@@ -260,6 +264,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 
 	mutex_lock(&vsk->rx_lock);
 	vsk->receivers++;
+	rv.skip = max(sk_peek_offset(sk, flags), 0);
 	ret = len ? 0 : vshm_io_error(sk) ?: 1;
 	while (!ret) {
 		ret = vshm_recv_some(sk, &rv);
@@ -269,6 +274,9 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	if (rv.done && !rv.peek) {
 		vsk->rx.bytes += rv.done;
 		vsk->rx.calls++;
+		sk_peek_offset_bwd(sk, rv.done);
+	} else if (rv.done) {
+		sk_peek_offset_fwd(sk, rv.done);
 	}
 	conn = rcu_dereference_protected(vsk->conn,
 					 lockdep_is_held(&vsk->rx_lock));

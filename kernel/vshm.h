@@ -174,6 +174,7 @@ struct vshm_space {
  * @rx_lock: serialises receivers; guards the receive queue's private view
  * @receivers: threads in a call that receives; rx_lock
  * @rx: counters; rx_lock
+ * @peeked: position up to which packets were peeked at; rx_lock
  * @queue: receive queue of a datagram socket, NULL for other types; lives as
  *	long as the socket
  * @space: of a datagram socket that found a ring full and did not wait
@@ -215,6 +216,7 @@ struct vshm_sock {
 	struct mutex		rx_lock ____cacheline_aligned_in_smp;
 	u32			receivers;
 	struct vshm_stats	rx;
+	u64			peeked;
 
 	struct vshm_queue	*queue;
 	struct vshm_space	space;
@@ -625,7 +627,7 @@ int vshm_getsockopt(struct socket *sock, int level, int optname,
 int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 			   int flags);
-s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 avail,
+s64 vshm_seqpacket_next(struct vshm_conn *conn, u64 at,
 			struct vshm_packet *packet);
 int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
@@ -635,6 +637,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need);
 bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn);
 bool vshm_recv_follow(struct vshm_conn *conn);
+bool vshm_recv_carry(struct vshm_conn *conn);
 
 /* wait.c */
 bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need);
@@ -671,6 +674,7 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind);
 void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind);
 u64 vshm_conn_sendq(struct vshm_sock *vsk);
 u64 vshm_conn_recvq(struct vshm_sock *vsk);
+u64 vshm_conn_unread(struct vshm_sock *vsk);
 void vshm_conn_info(struct vshm_sock *vsk, struct vshm_conn_info *info);
 void vshm_sock_reset(struct vshm_sock *vsk, int reason);
 void vshm_sock_shutdown(struct vshm_sock *vsk, int mask);

@@ -424,7 +424,7 @@ static bool vshm_recv_ready(struct vshm_sock *vsk, struct vshm_conn *conn)
 {
 	u64 lowat = READ_ONCE(vsk->sk.sk_rcvlowat);
 
-	return vshm_conn_recvq(vsk) >= min(lowat, READ_ONCE(conn->rx.mask) + 1);
+	return vshm_conn_unread(vsk) >= min(lowat, READ_ONCE(conn->rx.mask) + 1);
 }
 
 /* Data and space of a connected socket. */

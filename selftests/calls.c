@@ -13,12 +13,14 @@
 
 #define MB	(1 << 20)
 
-/* @any: both types; @stream: what only a stream of bytes has */
+/* @any: both types; @stream, @packet: what only one of them has */
 VSHM_PLACE_FIXTURE(any)
 VSHM_PLACE_STREAMS(any)
 VSHM_PLACE_PACKETS(any)
 VSHM_PLACE_FIXTURE(stream)
 VSHM_PLACE_STREAMS(stream)
+VSHM_PLACE_FIXTURE(packet)
+VSHM_PLACE_PACKETS(packet)
 
 TEST_F(any, scatter_gather)
 {
@@ -76,6 +78,109 @@ TEST_F(any, peek)
 	EXPECT_EQ(5, recv(self->p.s, buf, 100, 0));
 	EXPECT_EQ(-1, recv(self->p.s, buf, 100, MSG_PEEK | MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
+}
+
+static int peek_from(int fd, int off)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+}
+
+TEST_F(stream, peek_offset)
+{
+	struct vshm_call call = { .fn = vshm_call_recv, .fd = self->p.s,
+				  .buf = (char[8]){ 0 }, .len = 8,
+				  .flags = MSG_PEEK };
+	char buf[8];
+
+	ASSERT_EQ(6, send(self->p.c, "abcdef", 6, 0));
+	ASSERT_EQ(0, peek_from(self->p.s, 1));
+	ASSERT_EQ(2, recv(self->p.s, buf, 2, MSG_PEEK));
+	EXPECT_EQ(0, memcmp(buf, "bc", 2));
+	ASSERT_EQ(3, recv(self->p.s, buf, 8, MSG_PEEK));
+	EXPECT_EQ(0, memcmp(buf, "def", 3));
+	EXPECT_EQ(6, vshm_getint(self->p.s, SOL_SOCKET, SO_PEEK_OFF));
+	EXPECT_EQ(-1, recv(self->p.s, buf, 8, MSG_PEEK | MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	/* what was peeked at wakes nobody, what comes does */
+	ASSERT_EQ(0, vshm_call_start(&call));
+	EXPECT_TRUE(vshm_call_blocks(&call));
+	ASSERT_EQ(1, send(self->p.c, "g", 1, 0));
+	EXPECT_EQ(1, vshm_call_end(&call));
+	EXPECT_EQ(4, recv(self->p.s, buf, 4, 0));
+	EXPECT_EQ(3, vshm_getint(self->p.s, SOL_SOCKET, SO_PEEK_OFF));
+	ASSERT_EQ(0, peek_from(self->p.s, -1));
+	EXPECT_EQ(3, recv(self->p.s, buf, 8, MSG_PEEK));
+	EXPECT_EQ(3, recv(self->p.s, buf, 8, MSG_PEEK));
+	EXPECT_EQ(0, memcmp(buf, "efg", 3));
+}
+
+/* From packet to packet, and never past one, as AF_UNIX does. */
+TEST_F(packet, peek_offset)
+{
+	char buf[8];
+
+	ASSERT_EQ(0, peek_from(self->p.s, 0));
+	ASSERT_EQ(4, send(self->p.c, "abcd", 4, 0));
+	ASSERT_EQ(0, send(self->p.c, "", 0, 0));
+	ASSERT_EQ(2, send(self->p.c, "ef", 2, 0));
+	EXPECT_EQ(3, recv(self->p.s, buf, 3, MSG_PEEK));
+	EXPECT_EQ(1, recv(self->p.s, buf, 8, MSG_PEEK));
+	EXPECT_EQ('d', buf[0]);
+	EXPECT_EQ(0, recv(self->p.s, buf, 8, MSG_PEEK));
+	EXPECT_EQ(2, recv(self->p.s, buf, 1, MSG_PEEK | MSG_TRUNC));
+	EXPECT_EQ('e', buf[0]);
+	EXPECT_EQ(1, recv(self->p.s, buf, 8, MSG_PEEK));
+	EXPECT_EQ('f', buf[0]);
+	EXPECT_EQ(-1, recv(self->p.s, buf, 8, MSG_PEEK | MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_EQ(4, recv(self->p.s, buf, 8, 0));
+	EXPECT_EQ(2, vshm_getint(self->p.s, SOL_SOCKET, SO_PEEK_OFF));
+	EXPECT_EQ(0, recv(self->p.s, buf, 8, 0));
+	EXPECT_EQ(2, recv(self->p.s, buf, 8, 0));
+	EXPECT_EQ(0, vshm_getint(self->p.s, SOL_SOCKET, SO_PEEK_OFF));
+}
+
+/* What lies in several rings, as they grew, without a byte of it being read. */
+TEST_F(any, peek_at_all)
+{
+	static uint8_t buf[100000];
+
+	ASSERT_EQ(0, peek_from(self->p.s, 0));
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 100000, 1000, 0, 4));
+	for (int i = 0; i < 100000; i += 1000) {
+		ASSERT_EQ(1000, recv(self->p.s, buf, 1000, MSG_PEEK));
+		ASSERT_EQ(1000, vshm_check(buf, 1000, i, 4));
+	}
+	EXPECT_EQ(-1, recv(self->p.s, buf, 1, MSG_PEEK | MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 50000, 1000, 100000, 4));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, 150000, 1000, 0, 4));
+}
+
+TEST_F(stream, peek_at_all_at_once)
+{
+	static uint8_t buf[100000];
+
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 100000, 1000, 0, 4));
+	ASSERT_EQ(100000, recv(self->p.s, buf, sizeof(buf), MSG_PEEK));
+	EXPECT_EQ(100000, vshm_check(buf, 100000, 0, 4));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, 100000, 777, 0, 4));
+}
+
+/* Data, whatever a packet takes beside it. */
+TEST_F(any, lengths_of_queues)
+{
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 50000, 100, 0, 4));
+	for (int left = 50000; left; left -= 10000) {
+		EXPECT_EQ(left, vshm_inq(self->p.s));
+		EXPECT_EQ(left, vshm_outq(self->p.c));
+		ASSERT_EQ(0, vshm_recv_all(self->p.s, 10000, 100,
+					   50000 - left, 4));
+	}
+	EXPECT_EQ(0, vshm_inq(self->p.s));
+	EXPECT_EQ(0, vshm_outq(self->p.c));
+	EXPECT_EQ(0, vshm_inq(self->p.c));
+	EXPECT_EQ(0, vshm_outq(self->p.s));
 }
 
 TEST_F(any, dont_wait)

@@ -52,6 +52,7 @@ struct vshm_region {
  * @space_event: the sender wants a notification once @tail passes it;
  *	writer: sender
  * @sender_flags: VSHM_RING_MOVED; writer: sender
+ * @packet_head: of @head, bytes of data in packets; writer: sender
  * @tail: bytes ever consumed; writer: receiver
  * @data_event: the receiver wants a notification once @head passes it;
  *	writer: receiver
@@ -59,9 +60,11 @@ struct vshm_region {
  *	writer: receiver
  * @next_order: log2 of the size of its data area; writer: receiver, before
  *	@next
+ * @packet_tail: of @tail, bytes of data in packets; writer: receiver
  * @reserved1: 0
  * @reserved2: 0
  * @reserved3: 0
+ * @reserved4: 0
  *
  * Indices run free, at position @head % size. The data area has a power of
  * two of bytes. It follows the header's page; one of less than a page is the
@@ -74,13 +77,16 @@ struct vshm_ring {
 	__u64	space_event;
 	__u32	sender_flags;
 	__u32	reserved1;
-	__u8	reserved2[40];
+	__u64	packet_head;
+	__u8	reserved2[32];
 	/* the receiver's cache line */
 	__u64	tail;
 	__u64	data_event;
 	__u64	next;
 	__u32	next_order;
-	__u8	reserved3[36];
+	__u32	reserved3;
+	__u64	packet_tail;
+	__u8	reserved4[24];
 };
 
 /* The sender writes to the next ring; @head of this one is final. */
