@@ -15,7 +15,7 @@ import sys
 import threading
 import unittest
 
-from ports import ASYNC, HTTP, PACKET, STREAM
+from ports import ASYNC, DATAGRAM, HTTP, PACKET, STREAM
 
 CID, OWN = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 
@@ -99,6 +99,21 @@ class Packets(unittest.TestCase):
             for n in (1, 999, 40000):
                 head = b"%d %d " % (n, 1 if CID == 1 else OWN)
                 self.assertEqual(head + b"p" * min(n, 1000), s.recv(1 << 17))
+
+
+class Datagrams(unittest.TestCase):
+    def test_there_and_back(self):
+        with socket.socket(socket.AF_VSOCK, socket.SOCK_DGRAM) as s:
+            s.settimeout(20)
+            s.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
+            for n in (0, 1, 1000, 8000):
+                data = os.urandom(n)
+                s.sendto(data, (CID, DATAGRAM))
+                self.assertEqual((data[::-1], (CID, DATAGRAM)),
+                                 s.recvfrom(1 << 16))
+            s.connect((CID, DATAGRAM))
+            s.send(b"abc")
+            self.assertEqual(b"cba", s.recv(10))
 
 
 class Asyncio(unittest.IsolatedAsyncioTestCase):

@@ -42,6 +42,11 @@ test_python_seqpacket()
 	python Packets
 }
 
+test_python_dgram()
+{
+	python Datagrams
+}
+
 test_python_asyncio()
 {
 	python Asyncio

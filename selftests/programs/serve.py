@@ -9,7 +9,7 @@ import socket
 import socketserver
 import threading
 
-from ports import ASYNC, HTTP, PACKET, STREAM
+from ports import ASYNC, DATAGRAM, HTTP, PACKET, STREAM
 
 
 def listener(kind, port):
@@ -38,6 +38,15 @@ def packets(s):
         with c:
             while data := c.recv(1 << 17):
                 c.send(b"%d %d " % (len(data), cid) + data[:1000])
+
+
+def datagrams():
+    """Answers each datagram with the same backwards."""
+    s = socket.socket(socket.AF_VSOCK, socket.SOCK_DGRAM)
+    s.bind((socket.VMADDR_CID_ANY, DATAGRAM))
+    while True:
+        data, sender = s.recvfrom(1 << 16)
+        s.sendto(data[::-1], sender)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
@@ -88,6 +97,7 @@ def main():
     everyone = socket.VMADDR_CID_ANY
     for run in (EchoServer((everyone, STREAM), Echo).serve_forever,
                 WebServer((everyone, HTTP), Files).serve_forever,
+                datagrams,
                 lambda: packets(listener(socket.SOCK_SEQPACKET, PACKET))):
         threading.Thread(target=run, daemon=True).start()
     asyncio.run(lines())
