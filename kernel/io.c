@@ -158,17 +158,13 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 	return err;
 }
 
-/* The ring was left: free it, and let watchers ask on the next one. */
-static void vshm_recv_leave(struct vshm_conn *conn,
-			    const struct vshm_ring_mem *old)
-	__releases(&conn->event_lock)
+/* The ring was left: whoever watches for edges asked on that one. */
+static void vshm_recv_rearm(struct vshm_conn *conn)
 {
 	struct vshm_receiver *r = &conn->rx;
 
 	if (vshm_watched(vshm_sk(conn->sk)))
 		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
-	spin_unlock_irq(&conn->event_lock);
-	vshm_link_ring_free(conn->link, old);
 }
 
 /**
@@ -182,14 +178,16 @@ static void vshm_recv_leave(struct vshm_conn *conn,
 bool vshm_recv_follow(struct vshm_conn *conn)
 {
 	struct vshm_ring_mem old;
+	bool moved;
 
 	spin_lock_irq(&conn->event_lock);
-	if (vshm_receiver_move(&conn->rx, &old)) {
-		vshm_recv_leave(conn, &old);
-		return true;
-	}
+	moved = vshm_receiver_move(&conn->rx, &old);
+	if (moved)
+		vshm_recv_rearm(conn);
 	spin_unlock_irq(&conn->event_lock);
-	return false;
+	if (moved)
+		vshm_link_ring_free(conn->link, &old);
+	return moved;
 }
 
 /**
@@ -207,6 +205,8 @@ bool vshm_recv_carry(struct vshm_conn *conn)
 		return false;
 	spin_lock_irq(&conn->event_lock);
 	vshm_receiver_shift(&conn->rx, &old);
-	vshm_recv_leave(conn, &old);
+	vshm_recv_rearm(conn);
+	spin_unlock_irq(&conn->event_lock);
+	vshm_link_ring_free(conn->link, &old);
 	return true;
 }

@@ -90,6 +90,7 @@ static void do_option(struct bed_sock *bs)
 	case 1:
 		bs->sock->sk->sk_busy = hostile_number(2);
 		bs->sock->sk->sk_rcvlowat = hostile_number(5000);
+		bs->sock->sk->sk_peek_off = (int)hostile_number(5000) - 1;
 		break;
 	case 2:
 		sock_set_flag(bs->sock->sk, hostile_number(2) ? SOCK_FASYNC :

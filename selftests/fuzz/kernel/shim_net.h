@@ -129,6 +129,7 @@ struct proto_ops {
 #define sock_no_accept	NULL
 #define sock_no_listen	NULL
 int sk_set_peek_off(struct sock *sk, int val);
+#define sk_peek_offset(sk, flags)	((flags) & MSG_PEEK ? (sk)->sk_peek_off : -1)
 #define sk_peek_offset_fwd(sk, n)	((void)((sk)->sk_peek_off += (sk)->sk_peek_off >= 0 ? (n) : 0))
 #define sk_peek_offset_bwd(sk, n)	((void)((sk)->sk_peek_off = (sk)->sk_peek_off > (int)(n) ? (sk)->sk_peek_off - (int)(n) : min((sk)->sk_peek_off, 0)))
 #define put_cmsg(msg, level, type, len, data)	((void)(data))
