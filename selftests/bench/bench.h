@@ -34,6 +34,7 @@ struct order {
 	uint64_t size;		/* bytes of a message */
 	uint64_t warm;		/* messages that do not count */
 	uint64_t count;		/* messages that do */
+	uint64_t window;	/* each so many are confirmed; 0: none */
 };
 
 struct address {
@@ -53,7 +54,6 @@ struct latency {
  * @stream: one way, MB/s
  * @duplex: both directions together, MB/s
  * @parallel: all pairs together, MB/s
- * @lost: share of the datagrams
  * @rtt: 64 bytes there and back
  * @connect: microseconds
  * @growth_stream: microseconds a message of 64 bytes
@@ -65,7 +65,6 @@ struct results {
 	double stream[SIZES_MAX];
 	double duplex[SIZES_MAX];
 	double parallel;
-	double lost[SIZES_MAX];
 	struct latency rtt;
 	double connect;
 	double growth_stream[GROWTH_MAX];
@@ -130,7 +129,7 @@ void pin_to(int cpu);
 /* measure.c */
 double now_us(void);
 uint64_t messages(size_t size);
-double measure_stream(const struct peer *p, size_t size, double *lost);
+double measure_stream(const struct peer *p, size_t size);
 double measure_copies(size_t size);
 double measure_duplex(const struct peer *p, size_t size);
 double measure_parallel(const struct peer *p, size_t size, int pairs);

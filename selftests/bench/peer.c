@@ -209,40 +209,26 @@ static char *buffer(size_t size)
 	return buf;
 }
 
-/* Datagrams may get lost: what comes is counted, until all or none comes. */
-static void serve_dgrams(const struct channel *c, const struct order *o)
+static void receive_messages(const struct channel *c, const struct order *o,
+			     char *buf, uint64_t count)
 {
-	struct timeval second = { .tv_sec = 1 };
-	char *buf = buffer(o->size);
-	double start, end;
-	uint64_t report[2];
-	uint64_t n = 0;
+	uint64_t n = o->window ? o->window : count;
 
-	setsockopt(c->in, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	start = end = now_us();
-	while (n < o->count && read_some(c, buf, o->size)) {
-		if (!n++)
-			start = now_us();
-		if (n == o->count)
-			end = now_us();
+	for (; count >= n && n; count -= n) {
+		read_total(c, buf, o->size, n * o->size);
+		if (o->window)
+			write_all(c, "w", 1);
 	}
-	if (n < o->count)
-		end = now_us() - 1e6;
-	second.tv_sec = 0;
-	setsockopt(c->in, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	report[0] = n;
-	report[1] = end - start;
-	write_all(c, (char *)report, sizeof(report));
-	free(buf);
+	read_total(c, buf, o->size, count * o->size);
 }
 
 static void serve_stream(const struct channel *c, const struct order *o)
 {
 	char *buf = buffer(o->size);
 
-	read_total(c, buf, o->size, o->warm * o->size);
+	receive_messages(c, o, buf, o->warm);
 	write_all(c, "w", 1);
-	read_total(c, buf, o->size, o->count * o->size);
+	receive_messages(c, o, buf, o->count);
 	write_all(c, "d", 1);
 	free(buf);
 }
@@ -344,7 +330,7 @@ static void serve_dgram_client(int fd)
 	set_busy_poll(fd, o.busy_poll);
 	write_all(&c, "r", 1);
 	if (o.kind == ORDER_STREAM)
-		serve_dgrams(&c, &o);
+		serve_stream(&c, &o);
 	else
 		serve_echo(&c, &o);
 	connect(fd, &none, sizeof(none));

@@ -18,7 +18,7 @@ static int compare(const void *a, const void *b)
 /* Is it a rate, of which more is better? */
 static bool is_rate(size_t k)
 {
-	return k * sizeof(double) < offsetof(struct results, lost);
+	return k * sizeof(double) < offsetof(struct results, rtt);
 }
 
 /**
@@ -116,14 +116,8 @@ static void print_streams(void)
 	int n = plan.nr_sizes;
 
 	print_sizes("one way, MB/s");
-	for (int i = 0; i < NR_PEERS; i++) {
+	for (int i = 0; i < NR_PEERS; i++)
 		print_row(peers[i].name, peers[i].r.stream, n);
-		for (int k = 0; k < n; k++)
-			if (peers[i].r.lost[k] > 0)
-				printf("  %s: %.1f %% of %s lost\n",
-				       peers[i].name, 100 * peers[i].r.lost[k],
-				       size_name(plan.sizes[k]));
-	}
 	for (int i = UNIX; i < NR_PEERS; i++) {
 		int ours = peers[i].type == SOCK_SEQPACKET ? VSHM_SEQPACKET :
 			   peers[i].type == SOCK_DGRAM ? VSHM_DGRAM : VSHM;
@@ -242,7 +236,6 @@ int report_json(const char *path)
 			comma, p->name, p->r.rtt.mean, p->r.rtt.p50, p->r.rtt.p99,
 			p->r.rtt.p999, p->r.connect, p->r.parallel);
 		json_sizes(out, "one_way_mb_s", p->r.stream);
-		json_sizes(out, "lost", p->r.lost);
 		json_sizes(out, "both_ways_mb_s", p->r.duplex);
 		json_growth(out, "growth_64b_us", p->r.growth_stream);
 		json_growth(out, "growth_rtt_us", p->r.growth_rtt);

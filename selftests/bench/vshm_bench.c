@@ -224,7 +224,7 @@ static void measure(struct peer *p)
 	for (int i = 0; i < plan.nr_sizes && listed(tests, "stream"); i++)
 		p->r.stream[i] = p == &peers[COPIES] ?
 			       measure_copies(plan.sizes[i]) :
-			       measure_stream(p, plan.sizes[i], &p->r.lost[i]);
+			       measure_stream(p, plan.sizes[i]);
 	if (p == &peers[COPIES])
 		return;
 	if (listed(tests, "latency"))
