@@ -40,7 +40,8 @@ static void vshm_sk_destruct(struct sock *sk)
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 			     gfp_t gfp, int kern)
 {
-	const struct vshm_limits *limits = &vshm_net(net)->limits;
+	struct vshm_net *vnet = vshm_net(net);
+	const struct vshm_limits *limits = &vnet->limits;
 	struct vshm_sock *vsk;
 	struct sock *sk;
 
@@ -57,6 +58,7 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	sk->sk_destruct = vshm_sk_destruct;
 
 	vsk = vshm_sk(sk);
+	vsk->vnet = vnet;
 	vsk->local.cid = VSHM_CID_ANY;
 	vsk->local.port = VSHM_PORT_ANY;
 	vsk->local.type = type;
@@ -226,7 +228,7 @@ static void vshm_queue_close(struct list_head *queue)
 
 	list_for_each_entry_safe(child, tmp, queue, accept_node) {
 		list_del_init(&child->accept_node);
-		vshm_pending_put(vshm_net(sock_net(&child->sk)));
+		vshm_pending_put(child->vnet);
 		/* never accepted: a reset, as by lingering for no time */
 		sock_set_flag(&child->sk, SOCK_LINGER);
 		vshm_sock_close(child);
@@ -266,7 +268,6 @@ void vshm_sock_close(struct vshm_sock *vsk)
 	if (cancel_delayed_work(&vsk->connect_work))
 		sock_put(sk);
 	vshm_conn_detach(vsk);
-	vshm_table_disconnect(vsk);
 	vshm_table_unbind(vsk);
 	vshm_set_state(vsk, VSHM_TERMINATED);
 	if (sk->sk_socket) {

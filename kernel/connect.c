@@ -27,7 +27,6 @@ void vshm_connect_failed(struct vshm_sock *vsk, int err)
 	struct sock *sk = &vsk->sk;
 
 	vshm_conn_detach(vsk);
-	vshm_table_disconnect(vsk);
 	vsk->local.cid = vsk->bound_cid;
 	vsk->remote = (struct vshm_endpoint) {
 		.cid = VSHM_CID_ANY,
@@ -81,7 +80,7 @@ void vshm_connect_timeout(struct work_struct *work)
  */
 long vshm_connect_timeout_default(const struct sock *sk)
 {
-	const struct vshm_limits *limits = &vshm_net(sock_net(sk))->limits;
+	const struct vshm_limits *limits = &vshm_sk(sk)->vnet->limits;
 
 	return msecs_to_jiffies(READ_ONCE(limits->connect_timeout_ms));
 }
@@ -112,7 +111,7 @@ static struct vshm_conn *vshm_connect_start(struct vshm_sock *vsk,
 					    const struct sockaddr_vshm *to,
 					    bool nonblock)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 	struct vshm_conn *conn;
 	struct vshm_link *link;
 	u32 cid;
@@ -131,13 +130,10 @@ static struct vshm_conn *vshm_connect_start(struct vshm_sock *vsk,
 	vsk->remote.port = to->svs_port;
 	vsk->local.nonblock = nonblock;
 	vsk->connect_deadline = jiffies + vsk->connect_timeout;
-	err = vshm_table_connect(vsk);
-	if (err)
-		goto err_address;
 	conn = vshm_conn_alloc(link, &vsk->sk);
 	if (IS_ERR(conn)) {
 		err = PTR_ERR(conn);
-		goto err_table;
+		goto err_address;
 	}
 	vshm_link_put(link);
 	vshm_conn_attach(vsk, conn);
@@ -146,8 +142,6 @@ static struct vshm_conn *vshm_connect_start(struct vshm_sock *vsk,
 	refcount_inc(&conn->refs);
 	return conn;
 
-err_table:
-	vshm_table_disconnect(vsk);
 err_address:
 	vsk->local.cid = vsk->bound_cid;
 	vsk->remote.cid = VSHM_CID_ANY;
@@ -340,7 +334,7 @@ static void vshm_socketpair_end(struct vshm_sock *vsk, struct vshm_conn *conn,
 int vshm_socketpair(struct socket *a, struct socket *b)
 {
 	struct vshm_sock *vsk[2] = { vshm_sk(a->sk), vshm_sk(b->sk) };
-	struct vshm_link *link = vshm_net(sock_net(a->sk))->loopback;
+	struct vshm_link *link = vshm_sk(a->sk)->vnet->loopback;
 	struct vshm_conn *conn[2];
 	int i;
 
@@ -402,7 +396,7 @@ static struct vshm_sock *vshm_accept_dequeue(struct vshm_sock *vsk)
 	if (child) {
 		list_del_init(&child->accept_node);
 		sk_acceptq_removed(&vsk->sk);
-		vshm_pending_put(vshm_net(sock_net(&vsk->sk)));
+		vshm_pending_put(vsk->vnet);
 	}
 	return child;
 }

@@ -186,7 +186,6 @@ int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
 		       const struct vshm_ring_mem *mem)
 {
 	struct vshm_conn *conn;
-	int err;
 
 	vsk->local.cid = rec->dst_cid;
 	vsk->local.port = rec->dst_port;
@@ -196,14 +195,9 @@ int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
 		       rec->src_cid != link->peer_cid;
 	vshm_record_remote(vsk, rec);
 
-	err = vshm_table_connect(vsk);
-	if (err)
-		return err;
 	conn = vshm_conn_alloc(link, &vsk->sk);
-	if (IS_ERR(conn)) {
-		vshm_table_disconnect(vsk);
+	if (IS_ERR(conn))
 		return PTR_ERR(conn);
-	}
 	vshm_sender_init(&conn->tx, mem);
 	vshm_record_adopt(conn, rec);
 	vshm_conn_attach(vsk, conn);
@@ -256,7 +250,7 @@ static bool vshm_listener_reserve(struct sock *sk)
 	vshm_lock(sk);
 	ok = vshm_sk(sk)->state == VSHM_LISTENING &&
 	     !sk_acceptq_is_full(sk) &&
-	     vshm_pending_get(vshm_net(sock_net(sk)));
+	     vshm_pending_get(vshm_sk(sk)->vnet);
 	if (ok)
 		sk_acceptq_added(sk);
 	vshm_unlock(sk);

@@ -41,7 +41,7 @@ int vshm_dgram_init_sock(struct vshm_sock *vsk)
  */
 void vshm_dgram_close(struct vshm_sock *vsk)
 {
-	vshm_space_forget(vshm_net(sock_net(&vsk->sk)), &vsk->space);
+	vshm_space_forget(vsk->vnet, &vsk->space);
 	vshm_queue_empty(vsk);
 }
 
@@ -90,7 +90,7 @@ static int vshm_dgram_associate(struct socket *sock,
 	struct vshm_link *link;
 	u32 cid;
 
-	link = vshm_link_find(vshm_net(sock_net(sock->sk)), to->svs_cid,
+	link = vshm_link_find(vshm_sk(sock->sk)->vnet, to->svs_cid,
 			      to_host);
 	if (!link)
 		return -EHOSTUNREACH;
@@ -222,7 +222,7 @@ static struct vshm_sock *vshm_dgram_find(struct vshm_sock *vsk,
 					 const struct vshm_dgram_send *call,
 					 const struct vshm_datagram *dgram)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 
 	if (!call->to && vsk->remote.id)
 		return vshm_table_find(vnet, vsk->remote.id);
@@ -235,7 +235,7 @@ static int vshm_dgram_send_local(struct vshm_sock *vsk,
 				 struct vshm_dgram_send *call,
 				 struct vshm_datagram *dgram)
 {
-	struct vshm_link *link = vshm_net(sock_net(&vsk->sk))->loopback;
+	struct vshm_link *link = vsk->vnet->loopback;
 	int ret = -ECONNREFUSED;
 	struct vshm_sock *to;
 
@@ -286,7 +286,7 @@ static int vshm_dgram_send_link(struct vshm_sock *vsk, struct vshm_link *link,
  */
 static int vshm_dgram_send(struct vshm_sock *vsk, struct vshm_dgram_send *call)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 	struct vshm_datagram dgram = {
 		.len		= call->len,
 		.src_port	= vsk->local.port,
@@ -402,7 +402,7 @@ int vshm_dgram_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
 	if (unlikely(!vshm_space_ready(&call.space)))
-		vshm_space_forget(vshm_net(sock_net(sk)), &call.space);
+		vshm_space_forget(vshm_sk(sk)->vnet, &call.space);
 	vshm_zerocopy_end(sk, done, ret > 0);
 	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
 	return ret > 0 ? len : ret;

@@ -31,18 +31,13 @@ static struct genl_family vshm_event_family __ro_after_init = {
 	.n_mcgrps	= ARRAY_SIZE(vshm_event_groups),
 };
 
-/* Start a message, or return NULL when nobody listens or memory is short. */
-static struct sk_buff *vshm_event_start(struct net *net, unsigned int group,
-					enum vshm_event event, void **header)
+/* Start a message, or return NULL when memory is short. */
+static struct sk_buff *vshm_event_start(enum vshm_event event, void **header)
 {
-	struct sk_buff *skb;
+	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
 
-	if (!genl_has_listeners(&vshm_event_family, net, group))
-		return NULL;
-	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
-	if (!skb)
-		return NULL;
-	*header = genlmsg_put(skb, 0, 0, &vshm_event_family, 0, event);
+	if (skb)
+		*header = genlmsg_put(skb, 0, 0, &vshm_event_family, 0, event);
 	return skb;
 }
 
@@ -58,6 +53,23 @@ static void vshm_event_send(struct net *net, unsigned int group,
 				GFP_ATOMIC);
 }
 
+static noinline void vshm_event_tell(struct vshm_sock *vsk,
+				     enum vshm_event event, enum vshm_state old)
+{
+	struct net *net = sock_net(&vsk->sk);
+	struct sk_buff *skb;
+	void *header;
+	int err;
+
+	skb = vshm_event_start(event, &header);
+	if (!skb)
+		return;
+	err = vshm_diag_put(skb, vsk, VSHM_DIAG_SHOW_ALL, net->user_ns);
+	if (!err && event == VSHM_EVENT_STATE)
+		err = nla_put_u8(skb, VSHM_DIAG_OLD_STATE, old);
+	vshm_event_send(net, VSHM_GROUP_SOCKETS, skb, header, err);
+}
+
 /**
  * vshm_event_sock() - something happened to a socket
  * @vsk: socket
@@ -69,18 +81,9 @@ static void vshm_event_send(struct net *net, unsigned int group,
 void vshm_event_sock(struct vshm_sock *vsk, enum vshm_event event,
 		     enum vshm_state old)
 {
-	struct net *net = sock_net(&vsk->sk);
-	struct sk_buff *skb;
-	void *header;
-	int err;
-
-	skb = vshm_event_start(net, VSHM_GROUP_SOCKETS, event, &header);
-	if (!skb)
-		return;
-	err = vshm_diag_put(skb, vsk, VSHM_DIAG_SHOW_ALL, net->user_ns);
-	if (!err && event == VSHM_EVENT_STATE)
-		err = nla_put_u8(skb, VSHM_DIAG_OLD_STATE, old);
-	vshm_event_send(net, VSHM_GROUP_SOCKETS, skb, header, err);
+	if (genl_has_listeners(&vshm_event_family, sock_net(&vsk->sk),
+			       VSHM_GROUP_SOCKETS))
+		vshm_event_tell(vsk, event, old);
 }
 
 static int vshm_event_put_link(struct sk_buff *skb, struct vshm_link *link)
@@ -123,7 +126,9 @@ void vshm_event_link(struct vshm_link *link, enum vshm_event event)
 	struct sk_buff *skb;
 	void *header;
 
-	skb = vshm_event_start(net, VSHM_GROUP_LINKS, event, &header);
+	if (!genl_has_listeners(&vshm_event_family, net, VSHM_GROUP_LINKS))
+		return;
+	skb = vshm_event_start(event, &header);
 	if (skb)
 		vshm_event_send(net, VSHM_GROUP_LINKS, skb, header,
 				vshm_event_put_link(skb, link));

@@ -360,13 +360,9 @@ static int vshm_forward_connect(struct vshm_forward *fw, struct vshm_link *to,
 	out->remote.cid = rec->dst_cid;
 	out->remote.port = rec->dst_port;
 	vshm_set_state(out, VSHM_BOUND);
-	err = vshm_table_connect(out);
-	if (err)
-		goto out;
 	conn = vshm_conn_alloc(to, &out->sk);
 	if (IS_ERR(conn)) {
 		err = PTR_ERR(conn);
-		vshm_table_disconnect(out);
 		goto out;
 	}
 	vshm_conn_attach(out, conn);

@@ -17,7 +17,7 @@ static void vshm_buffer_set(struct vshm_sock *vsk, u64 size)
 static int vshm_buffer_option(struct vshm_sock *vsk, int optname, u64 size)
 {
 	const struct vshm_limits *limits =
-		&vshm_net(sock_net(&vsk->sk))->limits;
+		&vsk->vnet->limits;
 
 	size = clamp_t(u64, size, READ_ONCE(limits->buffer_min),
 		       READ_ONCE(limits->buffer_max));

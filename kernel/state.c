@@ -72,7 +72,7 @@ bool vshm_state_legal(enum vshm_state from, enum vshm_state to)
  */
 void vshm_set_state(struct vshm_sock *vsk, enum vshm_state to)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 	enum vshm_state from = vsk->state;
 
 	if (WARN_ONCE(!vshm_state_legal(from, to), "vshm: illegal move %s -> %s",

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The socket table: one per network namespace, three ways to find an entry.
+ * The socket table: one per network namespace, two ways to find an entry.
  *
  * By ID: an XArray of places, so that a listing can go on where it stopped,
  * whatever came and went meanwhile. The lower bits of an ID are the place, the
  * lowest one that was free, which keeps the XArray dense and its nodes in use;
  * the upper bits count the sockets of all namespaces. By bound address: a hash
  * of ports, each with the few sockets that are bound to it on different CIDs,
- * and a second one for datagram sockets. By connection: a hash of
- * address pairs, which keeps two sockets from being the same end.
+ * and a second one for datagram sockets. A connection has its socket, and is
+ * found by its link and its slot there: vshm_conn_find().
  *
  * A socket leaves the hashes when it is closed. Its entry by ID stays as long
  * as the program has the socket or a connection of it is not over yet: each
@@ -38,51 +38,6 @@ unsigned long vshm_table_place(u64 id)
 	return id & (BIT(VSHM_PLACE_BITS) - 1);
 }
 
-struct vshm_key {
-	u32 local_cid;
-	u32 local_port;
-	u32 remote_cid;
-	u32 remote_port;
-};
-
-static void vshm_sock_key(const struct vshm_sock *vsk, struct vshm_key *key)
-{
-	key->local_cid = vsk->local.cid;
-	key->local_port = vsk->local.port;
-	key->remote_cid = vsk->remote.cid;
-	key->remote_port = vsk->remote.port;
-}
-
-static u32 vshm_key_hash(const void *data, u32 len, u32 seed)
-{
-	return jhash2(data, sizeof(struct vshm_key) / sizeof(u32), seed);
-}
-
-static u32 vshm_sock_hash(const void *data, u32 len, u32 seed)
-{
-	struct vshm_key key;
-
-	vshm_sock_key(data, &key);
-	return vshm_key_hash(&key, len, seed);
-}
-
-static int vshm_key_cmp(struct rhashtable_compare_arg *arg, const void *obj)
-{
-	struct vshm_key key;
-
-	vshm_sock_key(obj, &key);
-	return memcmp(&key, arg->key, sizeof(key));
-}
-
-static const struct rhashtable_params vshm_conn_params = {
-	.head_offset	= offsetof(struct vshm_sock, conn_node),
-	.key_len	= sizeof(struct vshm_key),
-	.hashfn		= vshm_key_hash,
-	.obj_hashfn	= vshm_sock_hash,
-	.obj_cmpfn	= vshm_key_cmp,
-	.automatic_shrinking = true,
-};
-
 static const struct rhashtable_params vshm_port_params = {
 	.head_offset	= offsetof(struct vshm_sock, port_node),
 	.key_offset	= offsetof(struct vshm_sock, local.port),
@@ -110,7 +65,7 @@ struct vshm_net *vshm_net(const struct net *net)
  */
 int vshm_table_add(struct vshm_sock *vsk)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 	int err = -ENOBUFS;
 	u32 place;
 
@@ -150,7 +105,7 @@ void vshm_table_hold(struct vshm_sock *vsk)
  */
 void vshm_table_put(struct vshm_sock *vsk)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 
 	if (refcount_dec_and_test(&vsk->entry)) {
 		xa_erase(&vnet->sockets, vshm_table_place(vsk->local.id));
@@ -314,7 +269,7 @@ static int vshm_hash_error(int err)
  */
 int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 	struct rhltable *ports = vshm_ports(vnet, vsk->sk.sk_type);
 	int err = 0;
 
@@ -347,7 +302,7 @@ int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
  */
 void vshm_table_unbind(struct vshm_sock *vsk)
 {
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
+	struct vshm_net *vnet = vsk->vnet;
 
 	if (!vsk->bound)
 		return;
@@ -387,43 +342,6 @@ struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u16 type,
 	return found;
 }
 
-/**
- * vshm_table_connect() - enter a connection by both its addresses
- * @vsk: socket with a local and a remote address
- *
- * Context: vshm_lock() held, or nobody else knows of the socket.
- * Return: 0, -EADDRINUSE when there is one between these, or -ENOMEM.
- */
-int vshm_table_connect(struct vshm_sock *vsk)
-{
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
-	struct vshm_key key;
-	int err;
-
-	vshm_sock_key(vsk, &key);
-	err = rhashtable_lookup_insert_key(&vnet->connections, &key,
-					   &vsk->conn_node, vshm_conn_params);
-	vsk->keyed = !err;
-	return err == -EEXIST ? -EADDRINUSE : vshm_hash_error(err);
-}
-
-/**
- * vshm_table_disconnect() - take a connection off the table
- * @vsk: socket, with a connection or without
- *
- * Context: vshm_lock() held; the addresses are still the ones entered.
- */
-void vshm_table_disconnect(struct vshm_sock *vsk)
-{
-	struct vshm_net *vnet = vshm_net(sock_net(&vsk->sk));
-
-	if (!vsk->keyed)
-		return;
-	vsk->keyed = false;
-	rhashtable_remove_fast(&vnet->connections, &vsk->conn_node,
-			       vshm_conn_params);
-}
-
 static int __net_init vshm_net_init(struct net *net)
 {
 	struct vshm_net *vnet = vshm_net(net);
@@ -443,12 +361,9 @@ static int __net_init vshm_net_init(struct net *net)
 	err = rhltable_init(&vnet->ports[1], &vshm_port_params);
 	if (err)
 		goto err_ports;
-	err = rhashtable_init(&vnet->connections, &vshm_conn_params);
-	if (err)
-		goto err_dgram_ports;
 	err = vshm_sysctl_init(vnet);
 	if (err)
-		goto err_connections;
+		goto err_dgram_ports;
 	err = vshm_sysfs_add_table(vnet);
 	if (err)
 		goto err_sysctl;
@@ -468,8 +383,6 @@ err_sysfs:
 	vshm_sysfs_remove_table(vnet);
 err_sysctl:
 	vshm_sysctl_exit(vnet);
-err_connections:
-	rhashtable_destroy(&vnet->connections);
 err_dgram_ports:
 	rhltable_destroy(&vnet->ports[1]);
 err_ports:
@@ -491,7 +404,6 @@ static void __net_exit vshm_net_exit(struct net *net)
 	xa_destroy(&vnet->sockets);
 	xa_destroy(&vnet->links);
 	xa_destroy(&vnet->policy);
-	rhashtable_destroy(&vnet->connections);
 	rhltable_destroy(&vnet->ports[1]);
 	rhltable_destroy(&vnet->ports[0]);
 }

@@ -145,13 +145,13 @@ struct vshm_space {
  * struct vshm_sock - a socket, and its entry in the socket table
  * @sk: the generic socket; must be first
  * @lock: see vshm_lock()
+ * @vnet: the table it is in
  * @local: local socket structure
  * @remote: remote socket structure
  * @state: &enum vshm_state; vshm_set_state() alone changes it
  * @bound_cid: CID given to bind(2); local.cid is narrowed by a connection
  * @entry: holders of the entry in the table: the program and connections
  * @bound: the address is in the table
- * @keyed: the connection is in the table
  * @polled: somebody may watch the socket for edges: keep notifications on
  * @to_host: VSHM_FLAG_TO_HOST: the peer is reached through the host
  * @gone: the link died; every later call that sends or receives fails with
@@ -167,7 +167,6 @@ struct vshm_space {
  * @buffer_min: SO_VSHM_BUFFER_MIN_SIZE
  * @buffer_max: SO_VSHM_BUFFER_MAX_SIZE
  * @port_node: in vshm_net.ports
- * @conn_node: in vshm_net.connections
  * @tx_lock: serialises senders; guards the send queue's private view
  * @senders: threads in a call that sends; tx_lock
  * @tx: counters; tx_lock
@@ -185,12 +184,12 @@ struct vshm_space {
 struct vshm_sock {
 	struct sock		sk;
 	struct mutex		lock;
+	struct vshm_net		*vnet;
 	struct vshm_endpoint	local;
 	struct vshm_endpoint	remote;
 	refcount_t		entry;
 	u8			state;
 	bool			bound;
-	bool			keyed;
 	bool			polled;
 	bool			gone;
 	bool			to_host;
@@ -207,7 +206,6 @@ struct vshm_sock {
 	u64			buffer_min;
 	u64			buffer_max;
 	struct rhlist_head	port_node;
-	struct rhash_head	conn_node;
 
 	struct mutex		tx_lock ____cacheline_aligned_in_smp;
 	u32			senders;
@@ -271,7 +269,6 @@ struct vshm_limits {
  * @net: the namespace
  * @sockets: every socket, by ID
  * @ports: bound sockets, by port; datagram sockets have ports of their own
- * @connections: sockets with a peer, by both addresses
  * @bind_lock: makes the choice of a port and its use one
  * @next_port: where the search for a free port goes on
  * @links: by the peer's CID
@@ -290,7 +287,6 @@ struct vshm_net {
 	struct net		*net;
 	struct xarray		sockets;
 	struct rhltable		ports[VSHM_PORT_SPACES];
-	struct rhashtable	connections;
 	spinlock_t		bind_lock;
 	u32			next_port;
 	struct xarray		links;
@@ -579,8 +575,6 @@ void vshm_table_hold(struct vshm_sock *vsk);
 void vshm_table_put(struct vshm_sock *vsk);
 int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port);
 void vshm_table_unbind(struct vshm_sock *vsk);
-int vshm_table_connect(struct vshm_sock *vsk);
-void vshm_table_disconnect(struct vshm_sock *vsk);
 struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u16 type,
 					u32 cid, u32 port);
 struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id);

@@ -37,8 +37,6 @@ EXPORT_SYMBOL_GPL(vshm_table_hold);
 EXPORT_SYMBOL_GPL(vshm_table_put);
 EXPORT_SYMBOL_GPL(vshm_table_bind);
 EXPORT_SYMBOL_GPL(vshm_table_unbind);
-EXPORT_SYMBOL_GPL(vshm_table_connect);
-EXPORT_SYMBOL_GPL(vshm_table_disconnect);
 EXPORT_SYMBOL_GPL(vshm_table_find_bound);
 EXPORT_SYMBOL_GPL(vshm_table_next);
 

@@ -140,43 +140,6 @@ static void table_test_port_wrap(struct kunit *test)
 		table_unbind(table_sock(test, i));
 }
 
-static int table_connect(struct vshm_sock *vsk, u32 local_port, u32 remote_port)
-{
-	int err;
-
-	lock_sock(&vsk->sk);
-	vsk->local.cid = 3;
-	vsk->local.port = local_port;
-	vsk->remote.cid = 4;
-	vsk->remote.port = remote_port;
-	err = vshm_table_connect(vsk);
-	release_sock(&vsk->sk);
-	return err;
-}
-
-static void table_disconnect(struct vshm_sock *vsk)
-{
-	lock_sock(&vsk->sk);
-	vshm_table_disconnect(vsk);
-	release_sock(&vsk->sk);
-}
-
-static void table_test_connect(struct kunit *test)
-{
-	struct vshm_sock *a = table_sock(test, 0), *b = table_sock(test, 1);
-
-	KUNIT_EXPECT_EQ(test, table_connect(a, TABLE_PORT, 1), 0);
-	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 1), -EADDRINUSE);
-	/* what was not entered is not taken out */
-	table_disconnect(b);
-	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 1), -EADDRINUSE);
-	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 2), 0);
-	table_disconnect(b);
-	table_disconnect(a);
-	KUNIT_EXPECT_EQ(test, table_connect(b, TABLE_PORT, 1), 0);
-	table_disconnect(b);
-}
-
 /* A listing shows each socket once, in the order of IDs, and goes on after it. */
 static void table_test_list(struct kunit *test)
 {
@@ -230,7 +193,6 @@ static struct kunit_case table_cases[] = {
 	KUNIT_CASE(table_test_bind),
 	KUNIT_CASE(table_test_any_port),
 	KUNIT_CASE(table_test_port_wrap),
-	KUNIT_CASE(table_test_connect),
 	KUNIT_CASE(table_test_list),
 	KUNIT_CASE(table_test_hold),
 	{ }
