@@ -325,6 +325,7 @@ static void bed_clean_half(struct vshm_side *own)
  * @side: that end; the other one is attached
  *
  * To its peer, the link is up; nobody answers on it.
+ * Context: first thread of the process; changes its namespace.
  * Return: 0, or -1 when the peer does not answer.
  */
 int vshm_bed_fake(struct vshm_bed *bed, int side)
@@ -349,7 +350,7 @@ int vshm_bed_fake(struct vshm_bed *bed, int side)
 		}
 		vshm_bed_ring(bed, !side);
 		if (acked && word == VSHM_EPOCH(acked, epoch))
-			return 0;
+			return vshm_bed_wait(bed, !side, "state", "up") ? 0 : -1;
 		usleep(1000);
 	}
 	return -1;
