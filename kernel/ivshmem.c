@@ -6,13 +6,17 @@
  * and writing a peer's ID to the doorbell register interrupts that peer. See
  * docs/specs/ivshmem-spec in QEMU.
  *
- * Whether the host is at the other end cannot be left to the header of the
- * region, which the other end can write. It is told by the number of vectors,
- * which is set where QEMU is started: only one is used, a second one is there
- * if and only if the peer is the host.
+ * Who is at the other end cannot be left to the header of the region, which the
+ * other end can write, and the device has no place for it that can be read. But
+ * it can be asked: vshmd tells QEMU how to interrupt the peer, and as the peer's
+ * vector 1 it names the guest's own vector 1, by an eventfd that nobody else has.
+ * So ringing vector 1 of a CID interrupts the guest itself if that is the peer's
+ * CID, and does nothing otherwise. News come by vector 0.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
@@ -32,9 +36,22 @@
 #define IVSHMEM_IVPOSITION	0x08
 #define IVSHMEM_DOORBELL	0x0c
 
-/* Vectors of a device that leads to a guest, and to the host. */
-#define VSHM_VECTORS_GUEST	1
-#define VSHM_VECTORS_HOST	2
+#define IVSHMEM_RING(cid, vector)	((cid) << 16 | (vector))
+
+enum {
+	VSHM_VECTOR_NEWS,
+	VSHM_VECTOR_ECHO,
+	VSHM_VECTORS,
+};
+
+/*
+ * How often the device is asked, how long an answer may take, and how long one
+ * to a driver that was here before. An answer is some microseconds away, but
+ * QEMU may not have been told about the peer yet when the device is new.
+ */
+#define VSHM_ASK_TIMES		10
+#define VSHM_ASK_MS		1000
+#define VSHM_ASK_LATE_MS	20
 
 /**
  * struct vshm_ivshmem - a bound device
@@ -54,7 +71,8 @@ static void vshm_ivshmem_doorbell(void *priv, u32 peer_cid)
 {
 	struct vshm_ivshmem *dev = priv;
 
-	writel(peer_cid << 16, dev->regs + IVSHMEM_DOORBELL);
+	writel(IVSHMEM_RING(peer_cid, VSHM_VECTOR_NEWS),
+	       dev->regs + IVSHMEM_DOORBELL);
 }
 
 static irqreturn_t vshm_ivshmem_interrupt(int irq, void *data)
@@ -75,6 +93,57 @@ static int vshm_ivshmem_panic(struct notifier_block *nb, unsigned long event,
 	return NOTIFY_DONE;
 }
 
+static irqreturn_t vshm_ivshmem_echo(int irq, void *data)
+{
+	complete(data);
+	return IRQ_HANDLED;
+}
+
+/* Is this the CID at the other end? 0, or -ENXIO when there is no answer. */
+static int vshm_ivshmem_ask(struct pci_dev *pdev, struct vshm_ivshmem *dev,
+			    u32 cid)
+{
+	DECLARE_COMPLETION_ONSTACK(echo);
+	int irq = pci_irq_vector(pdev, VSHM_VECTOR_ECHO);
+	long left = 0;
+	int err;
+
+	err = request_irq(irq, vshm_ivshmem_echo, 0, "vshm_ivshmem-echo", &echo);
+	if (err)
+		return err;
+	msleep(VSHM_ASK_LATE_MS);
+	reinit_completion(&echo);
+	for (int i = 0; !left && i < VSHM_ASK_TIMES; i++) {
+		writel(IVSHMEM_RING(cid, VSHM_VECTOR_ECHO),
+		       dev->regs + IVSHMEM_DOORBELL);
+		left = wait_for_completion_killable_timeout(&echo,
+							    msecs_to_jiffies(VSHM_ASK_MS));
+	}
+	free_irq(irq, &echo);
+	if (left < 0)
+		return left;
+	return left ? 0 : -ENXIO;
+}
+
+/*
+ * Returns the peer's CID, or a negative error: what the header says is true, or
+ * there is no link.
+ */
+static int vshm_ivshmem_peer(struct pci_dev *pdev, struct vshm_ivshmem *dev,
+			     u32 own)
+{
+	u32 cid = vshm_region_peer_claimed(dev->memory, own);
+	int err = -ENXIO;
+
+	/* a number that fits into the register; it rings for itself as well */
+	if (cid <= VSHM_CID_GUEST_MAX && cid != own)
+		err = vshm_ivshmem_ask(pdev, dev, cid);
+	if (err == -ENXIO)
+		dev_err(&pdev->dev, "CID %u is not at the other end, although the region says so; or vshmd is too old\n",
+			cid);
+	return err ?: cid;
+}
+
 /* Attach the link, then let interrupts in. */
 static int vshm_ivshmem_start(struct pci_dev *pdev, struct vshm_ivshmem *dev)
 {
@@ -88,23 +157,26 @@ static int vshm_ivshmem_start(struct pci_dev *pdev, struct vshm_ivshmem *dev)
 	};
 	int err, vectors = pci_msix_vec_count(pdev);
 
-	if (vectors != VSHM_VECTORS_GUEST && vectors != VSHM_VECTORS_HOST) {
-		dev_err(&pdev->dev, "%d MSI-X vectors: use QEMU's ivshmem-doorbell with vectors=%d, or %d for a link to the host\n",
-			max(vectors, 0), VSHM_VECTORS_GUEST, VSHM_VECTORS_HOST);
+	if (vectors != VSHM_VECTORS) {
+		dev_err(&pdev->dev, "%d MSI-X vectors: use QEMU's ivshmem-doorbell with vectors=%d\n",
+			max(vectors, 0), VSHM_VECTORS);
 		return -EINVAL;
 	}
-	if (vectors == VSHM_VECTORS_HOST)
-		config.peer_cid = VSHM_CID_HOST;
-	err = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSIX);
+	err = pci_alloc_irq_vectors(pdev, VSHM_VECTORS, VSHM_VECTORS,
+				    PCI_IRQ_MSIX);
 	if (err < 0)
 		return err;
+	err = vshm_ivshmem_peer(pdev, dev, config.cid);
+	if (err < 0)
+		goto err_vectors;
+	config.peer_cid = err;
 	dev->rl = vshm_region_attach(&config);
 	if (IS_ERR(dev->rl)) {
 		err = PTR_ERR(dev->rl);
 		goto err_vectors;
 	}
-	err = request_irq(pci_irq_vector(pdev, 0), vshm_ivshmem_interrupt, 0,
-			  "vshm_ivshmem", dev);
+	err = request_irq(pci_irq_vector(pdev, VSHM_VECTOR_NEWS),
+			  vshm_ivshmem_interrupt, 0, "vshm_ivshmem", dev);
 	if (err)
 		goto err_link;
 	vshm_region_interrupt(dev->rl);
@@ -161,7 +233,7 @@ static void vshm_ivshmem_remove(struct pci_dev *pdev)
 	struct vshm_ivshmem *dev = pci_get_drvdata(pdev);
 
 	atomic_notifier_chain_unregister(&panic_notifier_list, &dev->panic);
-	free_irq(pci_irq_vector(pdev, 0), dev);
+	free_irq(pci_irq_vector(pdev, VSHM_VECTOR_NEWS), dev);
 	vshm_region_detach(dev->rl);
 	pci_free_irq_vectors(pdev);
 }

@@ -612,26 +612,39 @@ bool vshm_region_present(const void *base, u64 size)
 }
 EXPORT_SYMBOL_GPL(vshm_region_present);
 
+/**
+ * vshm_region_peer_claimed() - who is at the other end, as the header has it
+ * @base: memory with a vshm header
+ * @cid: own CID
+ *
+ * The peer can write the header: find out whether it is true, and then attach
+ * with this as &vshm_region_config.peer_cid.
+ * Return: any number.
+ */
+u32 vshm_region_peer_claimed(const void *base, u32 cid)
+{
+	const struct vshm_region *region = base;
+	u32 first = READ_ONCE(region->cid[0]);
+
+	return first == cid ? READ_ONCE(region->cid[1]) : first;
+}
+EXPORT_SYMBOL_GPL(vshm_region_peer_claimed);
+
 static bool vshm_region_cid_valid(u32 cid)
 {
 	return cid >= VSHM_CID_HOST && cid <= VSHM_CID_GUEST_MAX;
 }
 
 /*
- * Are the own CID, and the peer's as the header has it, a pair that can be? The
- * peer may have written the header anew before. A host is believed more than
- * others, so that the peer is one has to be known from elsewhere.
+ * Are the own CID, and the peer's as the header has it, the pair that it has to
+ * be? The peer may have written the header anew before.
  */
 static bool vshm_region_cids_valid(const struct vshm_region_link *rl)
 {
 	u32 own = rl->config.cid, peer = rl->link.peer_cid;
 
-	if (!vshm_region_cid_valid(own) || !vshm_region_cid_valid(peer) ||
-	    own == peer)
-		return false;
-	if (!rl->config.peer_cid)
-		return peer != VSHM_CID_HOST;
-	return peer == rl->config.peer_cid;
+	return vshm_region_cid_valid(own) && vshm_region_cid_valid(peer) &&
+	       own != peer && peer == rl->config.peer_cid;
 }
 
 /* Check the header once; what it said is kept in @rl. */

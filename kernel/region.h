@@ -16,8 +16,8 @@ struct vshm_region_link;
  * @base: the region in kernel address space, ordinary cached memory
  * @size: bytes mapped there
  * @cid: own CID: one of the two in the region's header
- * @peer_cid: what the other one must be, or 0 to learn it from the header, which
- *	must then be a guest's
+ * @peer_cid: what the other one must be. The peer can write the header, so this
+ *	has to be known from elsewhere.
  * @max_connections: limit of connections, or 0 for that of the format
  * @doorbell: notify the peer; called in any context with @priv and its CID
  * @priv: for @doorbell
@@ -34,6 +34,7 @@ struct vshm_region_config {
 };
 
 bool vshm_region_present(const void *base, u64 size);
+u32 vshm_region_peer_claimed(const void *base, u32 cid);
 struct vshm_region_link *
 vshm_region_attach(const struct vshm_region_config *config);
 void vshm_region_detach(struct vshm_region_link *rl);

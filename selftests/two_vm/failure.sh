@@ -95,8 +95,9 @@ test_vshmd_killed_and_restarted()
 }
 
 # The region's header is in the reach of both ends. A at one end writes itself
-# into it as the host (CID 2), whom B at the other would believe more.
-test_guest_cannot_become_the_host()
+# into it as the host (CID 2), whom B at the other would believe more, and as
+# another guest.
+test_guest_cannot_become_another()
 {
 	local set='header_cid()
 	{
@@ -104,14 +105,16 @@ test_guest_cannot_become_the_host()
 			! grep -q 0x1110 "$memory/device" ||
 				devmem $(($(sed -n "3s/ .*//p" "$memory/resource") + 32)) 32 "$1"
 		done
-	}'
+	}' cid
 
 	vm B 'rmmod vshm_ivshmem'
-	vm A "$set; rmmod vshm_ivshmem; header_cid 2"
-	vm B '! insmod /vshm/vshm_ivshmem.ko || ! grep region /proc/net/vshm_links
-	      ! grep " 2 " /proc/net/vshm_links
-	      dmesg | grep "region of CID 4: made for CIDs 2 and 4"
-	      rmmod vshm_ivshmem'
+	vm A "rmmod vshm_ivshmem"
+	for cid in 2 5; do
+		vm A "$set; header_cid $cid"
+		vm B "! insmod /vshm/vshm_ivshmem.ko || ! grep region /proc/net/vshm_links
+		      dmesg | grep 'CID $cid is not at the other end'
+		      rmmod vshm_ivshmem"
+	done
 	vm A "$set; header_cid 3; insmod /vshm/vshm_ivshmem.ko"
 	vm B 'insmod /vshm/vshm_ivshmem.ko'
 	hello A B

@@ -356,7 +356,7 @@ replug()
 		{"type": "socket", "data": {"server": false, "addr":
 		{"type": "unix", "data": {"path": "'"$RUN/vshmd/4"'"}}}}}}' \
 	    '{"execute": "device_add", "arguments": {"driver": "ivshmem-doorbell",
-		"id": "ivshmem", "chardev": "link", "vectors": 1}}'
+		"id": "ivshmem", "chardev": "link", "vectors": 2}}'
 	monitor_end
 }
 

@@ -73,7 +73,7 @@ systemd_boot()
 		vm_boot A "$RUN/systemd.cpio" -- \
 		-drive "file=$RUN/disk,if=virtio,format=raw,cache=unsafe" \
 		-chardev "socket,id=link,path=$RUN/vshmd/3" \
-		-device "ivshmem-doorbell,chardev=link,vectors=1"
+		-device "ivshmem-doorbell,chardev=link,vectors=2"
 	vm_answer A ready 300
 	vm A 'systemctl show vshmd -p ActiveState -p User -p NFileDescriptorStore -p StatusText'
 }

@@ -53,6 +53,6 @@ link_boot()
 	[[ " $* " == *" -- "* ]] || args+=(--)
 	vm_boot "${args[@]}" \
 		-chardev "socket,id=link,path=$RUN/vshmd/${CID[$1]}" \
-		-device "ivshmem-doorbell,id=ivshmem,chardev=link,vectors=1" \
+		-device "ivshmem-doorbell,id=ivshmem,chardev=link,vectors=2" \
 		-qmp "unix:$RUN/$1/qmp,server=on,wait=off"
 }

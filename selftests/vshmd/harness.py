@@ -73,7 +73,7 @@ class Client:
     def __init__(self, path):
         self.sock = dial(path)
         self.fds = []
-        self.memfd = self.own = self.peer = self.mem = None
+        self.memfd = self.own = self.peer = self.echo = self.mem = None
 
     def recv(self):
         """One message: (number, descriptor or None), or None at the end."""
@@ -94,13 +94,15 @@ class Client:
 
     def setup(self, cid, peer):
         """Go through what a client gets when it connects, and all it gets."""
-        got = [self.recv() for _ in range(5)]
-        want = [(0, False), (cid, False), (-1, True), (peer, True), (cid, True)]
+        got = [self.recv() for _ in range(7)]
+        want = [(0, False), (cid, False), (-1, True), (peer, True), (cid, True),
+                (peer, True), (cid, True)]
         shape = [m and (m[0], m[1] is not None) for m in got]
         if shape != want:
             raise AssertionError(f"setup is {shape}, not {want}")
         self.memfd = got[2][1]
         self.peer, self.own = got[3][1], got[4][1]
+        self.echo = got[5][1], got[6][1]
         self.mem = mmap.mmap(self.memfd, os.fstat(self.memfd).st_size)
         return self
 

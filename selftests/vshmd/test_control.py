@@ -214,9 +214,9 @@ class TestGuestCommand(ConfigTest):
         words = shlex.split(self.vshm("guest", "args", "3", "qemu"))
         self.assertEqual(words, [
             "-chardev", "socket,id=vshm0,path=" + path.replace(",", ",,"),
-            "-device", "ivshmem-doorbell,chardev=vshm0,vectors=1",
+            "-device", "ivshmem-doorbell,chardev=vshm0,vectors=2",
             "-chardev", f"socket,id=vshm1,path={self.a}3",
-            "-device", "ivshmem-doorbell,chardev=vshm1,vectors=1"])
+            "-device", "ivshmem-doorbell,chardev=vshm1,vectors=2"])
         xml = self.vshm("guest", "args", "3", "libvirt")
         shmem = ElementTree.fromstring(f"<devices>{xml}</devices>").findall("shmem")
         self.assertEqual([s.find("server").get("path") for s in shmem],
@@ -224,7 +224,7 @@ class TestGuestCommand(ConfigTest):
         self.assertEqual(shmem[0].find("model").get("type"), "ivshmem-doorbell")
         both = json.loads(self.vshm("-j", "guest", "args", "3"))
         self.assertEqual((both["qemu"], len(both["libvirt"])), (words, 2))
-        self.assertEqual([s.find("msi").get("vectors") for s in shmem], ["1", "1"])
+        self.assertEqual([s.find("msi").get("vectors") for s in shmem], ["2", "2"])
         if schema.available():
             schema.check("args", both)
         self.assertIn("CID 8", self.vshm("guest", "args", "8", status=1))

@@ -57,7 +57,7 @@ class TestMemory(VshmdTest):
 
 class TestProtocol(VshmdTest):
     def test_order(self):
-        """a connects first, then b: each gets five messages, and no more"""
+        """a connects first, then b: each gets seven messages, and no more"""
         self.start()
         a = self.connect(self.a, 3, 4)
         self.assertTrue(a.quiet())
@@ -81,6 +81,25 @@ class TestProtocol(VshmdTest):
             os.write(ring, struct.pack("<Q", 1))
             self.assertEqual(eventfd_read(hear), 1)
             self.assertEqual(eventfd_read(other), 0)
+
+    def test_echo(self):
+        """the peer's second eventfd rings oneself, and is nobody else's"""
+        self.start()
+        a, b = self.pair()
+        for client, other in ((a, b), (b, a)):
+            os.write(client.echo[0], struct.pack("<Q", 1))
+            self.assertEqual(eventfd_read(other.echo[1]), 0)
+            self.assertEqual(eventfd_read(client.echo[1]), 1)
+            self.assertEqual((eventfd_read(a.own), eventfd_read(b.own)), (0, 0))
+        old = b.echo[1]
+        b.fds.remove(old)
+        b.close()
+        self.hear(a)
+        b = self.connect(self.b, 4, 3)
+        os.write(b.echo[0], struct.pack("<Q", 1))
+        self.assertEqual(eventfd_read(old), 0)
+        self.assertEqual(eventfd_read(b.echo[1]), 1)
+        os.close(old)
 
     def test_cid_range(self):
         """the smallest and the largest CID"""

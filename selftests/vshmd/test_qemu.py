@@ -19,7 +19,8 @@ class Qemu:
     DEVICE = 0x80002000             # bus 0, slot 4, function 0
     REGISTERS, TABLE, MEMORY = 0xe0000000, 0xe0001000, 0xd0000000
     DOORBELL = 12
-    MSI_ADDRESS, MSI_DATA = 0x1000, 0xd00dbe11
+    NEWS, ECHO = 0, 1
+    MSI_ADDRESS, MSI_DATA = 0x1000, 0xd00dbe11    # of vector 0; 8 bytes for each
 
     def __init__(self, path, log):
         self.log = log
@@ -28,7 +29,7 @@ class Qemu:
                 [QEMU, "-accel", "tcg", "-machine", "pc", "-nodefaults", "-m", "16",
                  "-display", "none", "-S", "-qtest", "stdio", "-qtest-log", "/dev/null",
                  "-chardev", f"socket,id=vshm0,path={path}",
-                 "-device", "ivshmem-doorbell,chardev=vshm0,vectors=1,addr=4"],
+                 "-device", "ivshmem-doorbell,chardev=vshm0,vectors=2,addr=4"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
     def __call__(self, *words):
@@ -53,8 +54,10 @@ class Qemu:
         for offset, value in ((0x10, self.REGISTERS), (0x14, self.TABLE),
                               (0x18, self.MEMORY), (0x1c, 0), (0x04, 6)):
             self.config(offset, value)
-        for offset, value in ((0, self.MSI_ADDRESS), (4, 0), (8, self.MSI_DATA), (12, 0)):
-            self("writel", self.TABLE + offset, value)
+        for vector in (self.NEWS, self.ECHO):
+            for offset, value in ((0, self.MSI_ADDRESS + 8 * vector), (4, 0),
+                                  (8, self.MSI_DATA), (12, 0)):
+                self("writel", self.TABLE + 16 * vector + offset, value)
         cap = self.config(0x34) & 0xff
         while self.config(cap) & 0xff != 0x11:
             cap = self.config(cap) >> 8 & 0xff
@@ -63,15 +66,20 @@ class Qemu:
     def cid(self):
         return self("readl", self.REGISTERS + 8)
 
-    def ring(self, cid):
-        self("writel", self.REGISTERS + self.DOORBELL, cid << 16)
+    def ring(self, cid, vector=NEWS):
+        self("writel", self.REGISTERS + self.DOORBELL, cid << 16 | vector)
 
-    def interrupted(self):
+    def interrupted(self, vector=NEWS):
         """True if there was an interrupt, which is taken."""
-        if self("readl", self.MSI_ADDRESS) != self.MSI_DATA:
+        address = self.MSI_ADDRESS + 8 * vector
+        if self("readl", address) != self.MSI_DATA:
             return False
-        self("writel", self.MSI_ADDRESS, 0)
+        self("writel", address, 0)
         return True
+
+    def answers(self):
+        """True if the device said that the CID asked for is its peer's."""
+        return self.interrupted(self.ECHO)
 
     def close(self):
         if self.proc.poll() is None:
@@ -133,6 +141,23 @@ class TestQemu(VshmdTest):
             if log.startswith("log-"):
                 with open(os.path.join(self.dir, log), encoding="utf-8") as file:
                     self.assertEqual(file.read(), "", log)
+
+    def test_who_is_there(self):
+        """a QEMU asks its device who is at the other end: 4, not 2 or 5"""
+        proc = self.start()
+        a, b = self.qemu(self.a, "a"), self.qemu(self.b, "b")
+        a.start()
+        b.start()
+        self.wait_log(proc, " connected", 2)
+        # what comes after them has come by then
+        for wrong in (2, 5):
+            a.ring(wrong, a.ECHO)
+            self.ring(b, a)
+            self.ring(a, b)
+            self.assertFalse(a.answers())
+        a.ring(b.cid(), a.ECHO)
+        wait_for(a.answers, "echo")
+        self.assertFalse(b.answers())
 
     def test_refused_qemu(self):
         """a second QEMU at the same socket says that it cannot start"""

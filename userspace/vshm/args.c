@@ -12,34 +12,21 @@
 #include "js.h"
 #include "vshm.h"
 
-/**
- * struct end - a guest's end of a link
- * @path: where its QEMU connects
- * @vectors: of the device, which tell the guest whether the host is at the
- *	other end
- */
-struct end {
-	const char	*path;
-	int		vectors;
-};
+/* One for news, one to ask the device who the peer is. */
+#define VECTORS	2
 
-/* Find the guest's end of a link; false if that has no such end. */
-static bool end_of(struct json_object *links, size_t i, uint64_t cid,
-		   struct end *end)
+/* Where the guest's QEMU connects to a link, or NULL if that has no such end. */
+static const char *end_of(struct json_object *links, size_t i, uint64_t cid)
 {
 	struct json_object *link = json_object_array_get_idx(links, i), *side;
 	struct json_object *sides = js_get_array(link, "sides");
 
-	end->path = NULL;
-	end->vectors = 1;
 	for (i = 0; sides && i < json_object_array_length(sides); i++) {
 		side = json_object_array_get_idx(sides, i);
 		if (js_get_number(side, "cid") == cid)
-			end->path = js_get_string(side, "socket");
-		else if (js_get_number(side, "cid") == VSHM_CID_HOST)
-			end->vectors = 2;
+			return js_get_string(side, "socket");
 	}
-	return end->path;
+	return NULL;
 }
 
 /* A shell's single-quoted string where it needs one. */
@@ -100,45 +87,45 @@ static char *chardev(unsigned int nr, const char *path)
 	return text;
 }
 
-static int print_qemu(unsigned int nr, const struct end *end)
+static int print_qemu(unsigned int nr, const char *path)
 {
-	char *text = chardev(nr, end->path);
+	char *text = chardev(nr, path);
 
 	if (!text)
 		return -1;
 	fputs("-chardev ", stdout);
 	put_shell(stdout, text);
 	printf(" -device ivshmem-doorbell,chardev=vshm%u,vectors=%d\n", nr,
-	       end->vectors);
+	       VECTORS);
 	free(text);
 	return 0;
 }
 
-static void put_libvirt(FILE *out, unsigned int nr, const struct end *end)
+static void put_libvirt(FILE *out, unsigned int nr, const char *path)
 {
 	fprintf(out, "<shmem name='vshm%u'>\n", nr);
 	fputs("  <model type='ivshmem-doorbell'/>\n", out);
 	fputs("  <server path='", out);
-	put_xml(out, end->path);
+	put_xml(out, path);
 	fputs("'/>\n", out);
-	fprintf(out, "  <msi vectors='%d' ioeventfd='on'/>\n", end->vectors);
+	fprintf(out, "  <msi vectors='%d' ioeventfd='on'/>\n", VECTORS);
 	fputs("</shmem>\n", out);
 }
 
 static bool add_json(struct json_object *qemu, struct json_object *libvirt,
-		     unsigned int nr, const struct end *end)
+		     unsigned int nr, const char *path)
 {
-	char *text = chardev(nr, end->path), *xml = NULL;
+	char *text = chardev(nr, path), *xml = NULL;
 	char device[64];
 	size_t size;
 	FILE *out;
 	bool ok = false;
 
 	snprintf(device, sizeof(device), "ivshmem-doorbell,chardev=vshm%u,vectors=%d",
-		 nr, end->vectors);
+		 nr, VECTORS);
 	out = open_memstream(&xml, &size);
 	if (out) {
-		put_libvirt(out, nr, end);
+		put_libvirt(out, nr, path);
 		ok = !fclose(out) && text &&
 		     js_append(qemu, js_string("-chardev")) &&
 		     js_append(qemu, js_string(text)) &&
@@ -157,13 +144,14 @@ static int print_json_args(struct json_object *links, uint64_t cid)
 	struct json_object *libvirt = json_object_new_array();
 	struct json_object *obj = json_object_new_object();
 	unsigned int nr = 0;
-	struct end end;
+	const char *path;
 	bool ok = true;
 	size_t i;
 
 	for (i = 0; ok && i < json_object_array_length(links); i++) {
-		if (end_of(links, i, cid, &end))
-			ok = add_json(qemu, libvirt, nr++, &end);
+		path = end_of(links, i, cid);
+		if (path)
+			ok = add_json(qemu, libvirt, nr++, path);
 	}
 	ok = js_add(obj, "qemu", qemu) && ok;
 	ok = js_add(obj, "libvirt", libvirt) && ok;
@@ -177,11 +165,12 @@ static int print_qemu_args(struct json_object *links, uint64_t cid)
 {
 	const struct error no_memory = { .text = "out of memory" };
 	unsigned int nr = 0;
-	struct end end;
+	const char *path;
 	size_t i;
 
 	for (i = 0; i < json_object_array_length(links); i++) {
-		if (end_of(links, i, cid, &end) && print_qemu(nr++, &end))
+		path = end_of(links, i, cid);
+		if (path && print_qemu(nr++, path))
 			return fail(&no_memory);
 	}
 	return EXIT_SUCCESS;
@@ -190,12 +179,13 @@ static int print_qemu_args(struct json_object *links, uint64_t cid)
 static void print_libvirt_args(struct json_object *links, uint64_t cid)
 {
 	unsigned int nr = 0;
-	struct end end;
+	const char *path;
 	size_t i;
 
 	for (i = 0; i < json_object_array_length(links); i++) {
-		if (end_of(links, i, cid, &end))
-			put_libvirt(stdout, nr++, &end);
+		path = end_of(links, i, cid);
+		if (path)
+			put_libvirt(stdout, nr++, path);
 	}
 }
 
@@ -211,12 +201,11 @@ int guest_args(const struct options *opt, struct json_object *links)
 	uint64_t cid = strtoull(opt->word[2], NULL, 10);
 	const char *what = opt->nr > 3 ? opt->word[3] : NULL;
 	struct error err;
-	struct end end;
 	size_t i;
 	int ret = EXIT_SUCCESS;
 
 	for (i = 0; i < json_object_array_length(links); i++) {
-		if (end_of(links, i, cid, &end))
+		if (end_of(links, i, cid))
 			break;
 	}
 	if (i == json_object_array_length(links)) {

@@ -22,7 +22,7 @@ static const char doc[] =
 	"Create shared memory and doorbells for links between guests and host, and serve them to QEMU.\v"
 	"CID is a guest's context ID, 3 to 65535, and PATH the socket where its QEMU connects:\n\n"
 	"  -chardev socket,id=vshm0,path=PATH\n"
-	"  -device ivshmem-doorbell,chardev=vshm0,vectors=1\n\n"
+	"  -device ivshmem-doorbell,chardev=vshm0,vectors=2\n\n"
 	"SIZE is a power of two from 1M to 64G. Without --config, --link and --guest, the configuration is that of "
 	VSHM_CONFIG ".";
 

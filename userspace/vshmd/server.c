@@ -10,6 +10,8 @@
  *   -1, memfd			the memory
  *   peer's ID, eventfd		how to interrupt the other side
  *   ID, eventfd		how it is interrupted itself
+ *   peer's ID, eventfd		the echo, see below
+ *   ID, the same eventfd
  *
  * and nothing more, ever. The protocol would have the peer announced when it
  * comes, and its ID alone sent when it goes. But the peer's ID and eventfd are
@@ -18,6 +20,12 @@
  * uses and frees it again. So the peer is always there, whether somebody
  * listens to its eventfd or not, and guests learn from the epochs in the
  * shared memory who comes and goes.
+ *
+ * An ID's first eventfd is for vector 0, its second one for vector 1. The echo
+ * is an eventfd that no other client ever has: who rings vector 1 of its peer
+ * interrupts itself, if the ID is the peer's. So a guest can ask its device who
+ * is at the other end, and need not believe the header of the memory, which the
+ * other end can write.
  *
  * A client that comes while another is served gets -1 as the version, which no
  * client accepts: QEMU would wait forever for a server that just hangs up.
@@ -89,6 +97,22 @@ static int send_msg(int sock, int64_t value, int fd)
 	return 0;
 }
 
+/* The next client gets another one, so this one need not be kept. */
+static int send_echo(const struct endpoint *ep)
+{
+	int echo = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int ret, err;
+
+	if (echo < 0)
+		return -1;
+	ret = send_msg(ep->client, peer_of(ep)->cid, echo) ||
+	      send_msg(ep->client, ep->cid, echo) ? -1 : 0;
+	err = errno;
+	close(echo);
+	errno = err;
+	return ret;
+}
+
 static int send_setup(const struct endpoint *ep)
 {
 	const struct endpoint *peer = peer_of(ep);
@@ -100,7 +124,7 @@ static int send_setup(const struct endpoint *ep)
 	    send_msg(sock, peer->cid, peer->doorbell) ||
 	    send_msg(sock, ep->cid, ep->doorbell))
 		return -1;
-	return 0;
+	return send_echo(ep);
 }
 
 /* What happened to the client of a side. */
@@ -201,7 +225,7 @@ static void client_add(struct endpoint *ep, int fd)
 				   "left at once");
 		else
 			log_client(LOG_WARNING, ep, "client_dropped",
-				   "dropped, ", "does not take messages");
+				   "dropped, ", "cannot be sent its messages");
 		client_drop(ep);
 		return;
 	}
