@@ -334,6 +334,8 @@ static void vshm_record_request(struct vshm_link *link,
 	if (queued)
 		list_add_tail(&vshm_sk(child)->accept_node,
 			      &listener->accept_queue);
+	else
+		sk_acceptq_removed(sk);
 	vshm_unlock(sk);
 	if (queued) {
 		vshm_wake_readers(sk);

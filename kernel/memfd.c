@@ -46,13 +46,13 @@ static int vshm_memfd_check(struct file *file, u64 *size)
 {
 	*size = i_size_read(file_inode(file));
 	if (!(vshm_memfd_seals(file) & F_SEAL_SHRINK)) {
-		pr_notice("memory is refused: it must be a memfd with F_SEAL_SHRINK\n");
+		pr_notice_ratelimited("memory is refused: it must be a memfd with F_SEAL_SHRINK\n");
 		return -EINVAL;
 	}
 	if (*size < VSHM_REGION_MIN || *size > VSHM_MEMFD_MAX ||
 	    !IS_ALIGNED(*size, PAGE_SIZE)) {
-		pr_notice("memory is refused: %llu bytes is no size of a region\n",
-			  *size);
+		pr_notice_ratelimited("memory is refused: %llu bytes is no size of a region\n",
+				      *size);
 		return -EINVAL;
 	}
 	return 0;

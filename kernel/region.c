@@ -656,22 +656,23 @@ static int vshm_region_read_header(struct vshm_region_link *rl)
 	u32 cid[2] = { READ_ONCE(region->cid[0]), READ_ONCE(region->cid[1]) };
 
 	if (version != VSHM_VERSION) {
-		pr_err("region of CID %u: version %u, this module speaks %u: update the older of module and daemon\n",
-		       rl->config.cid, version, VSHM_VERSION);
+		pr_err_ratelimited("region of CID %u: version %u, this module speaks %u: update the older of module and daemon\n",
+				   rl->config.cid, version, VSHM_VERSION);
 		return -EPROTONOSUPPORT;
 	}
 	if (size > rl->config.size || size > VSHM_REGION_MAX ||
 	    size < VSHM_REGION_MIN || !is_power_of_2(size) ||
 	    READ_ONCE(region->features)) {
-		pr_err("region of CID %u: bad header\n", rl->config.cid);
+		pr_err_ratelimited("region of CID %u: bad header\n",
+				   rl->config.cid);
 		return -EINVAL;
 	}
 	rl->own_side = rl->config.cid == cid[1];
 	rl->link.peer_cid = cid[!rl->own_side];
 	if (cid[rl->own_side] != rl->config.cid ||
 	    !vshm_region_cids_valid(rl)) {
-		pr_err("region of CID %u: made for CIDs %u and %u\n",
-		       rl->config.cid, cid[0], cid[1]);
+		pr_err_ratelimited("region of CID %u: made for CIDs %u and %u\n",
+				   rl->config.cid, cid[0], cid[1]);
 		return -EINVAL;
 	}
 	rl->size = size;
@@ -755,8 +756,8 @@ vshm_region_attach(const struct vshm_region_config *config)
 	err = vshm_link_publish(&rl->link);
 	if (err) {
 		if (err == -EEXIST)
-			pr_err("region of CID %u: there is a link to CID %u already\n",
-			       config->cid, rl->link.peer_cid);
+			pr_err_ratelimited("region of CID %u: there is a link to CID %u already\n",
+					   config->cid, rl->link.peer_cid);
 		vshm_region_destroy(rl);
 		return ERR_PTR(err);
 	}

@@ -119,6 +119,32 @@ TEST_F(host, unsealed_memory)
 	}
 }
 
+/* Who may attach memory may not fill the kernel's log. */
+TEST_F(host, refusals_in_the_log)
+{
+	struct vshm_attach args = vshm_bed_args(&self->bed, 0);
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	int lines = 0;
+	char line[1024];
+	ssize_t n;
+
+	if (log < 0)
+		SKIP(return, "no /dev/kmsg");
+	lseek(log, 0, SEEK_END);
+	args.memory_fd = memory("unsealed", VSHM_BED_SIZE, 0);
+	for (int i = 0; i < 1000; i++)
+		ASSERT_EQ(EINVAL, attach(self->dev, args));
+	/* EPIPE: more was said than the log holds */
+	while ((n = read(log, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		line[n > 0 ? n : 0] = 0;
+		lines += !!strstr(line, "memory is refused");
+	}
+	EXPECT_LT(0, lines);
+	EXPECT_GT(300, lines);
+	close(args.memory_fd);
+	close(log);
+}
+
 TEST_F(host, write_sealed_memory)
 {
 	struct vshm_attach args = vshm_bed_args(&self->bed, 0);

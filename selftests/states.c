@@ -340,4 +340,48 @@ TEST_F(trace, moves)
 	}
 }
 
+/* Connects and closes, until it is told to stop; @len is the port. */
+static long call_visits(struct vshm_call *call)
+{
+	long visits = 0;
+
+	while (!__atomic_load_n(&call->flags, __ATOMIC_RELAXED)) {
+		int fd = vshm_socket(SOCK_NONBLOCK);
+
+		vshm_connect(fd, VSHM_CID_LOCAL, call->len);
+		close(fd);
+		visits++;
+	}
+	return visits;
+}
+
+/* A connection that arrives while its listener is ended is in no queue. */
+TEST(ended_while_visited)
+{
+	struct vshm_call call[2];
+
+	VSHM_NEEDS_TABLE();
+	for (int round = 0; round < 100; round++) {
+		int fd = vshm_listener(1000);
+		uint64_t id = vshm_diag_num(fd, "id");
+
+		for (int i = 0; i < 2; i++) {
+			call[i] = (struct vshm_call) {
+				.fn = call_visits, .len = vshm_port(fd),
+			};
+			ASSERT_EQ(0, vshm_call_start(&call[i]));
+		}
+		usleep(500);
+		ASSERT_EQ(0, vshm_diag_destroy(id));
+		for (int i = 0; i < 2; i++) {
+			__atomic_store_n(&call[i].flags, 1, __ATOMIC_RELAXED);
+			EXPECT_LE(0, vshm_call_end(&call[i]));
+		}
+		ASSERT_STREQ("0", vshm_proc_get(fd, "connq")) {
+			TH_LOG("round %d", round);
+		}
+		close(fd);
+	}
+}
+
 TEST_HARNESS_MAIN
