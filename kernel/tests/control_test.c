@@ -128,7 +128,8 @@ static int control_listen(struct control *c)
 			       &c->listener);
 	if (err)
 		return err;
-	err = kernel_bind(c->listener, (struct sockaddr *)&addr, sizeof(addr));
+	err = kernel_bind(c->listener, (struct sockaddr_unsized *)&addr,
+			  sizeof(addr));
 	return err ? err : kernel_listen(c->listener, CONTROL_BACKLOG - 1);
 }
 

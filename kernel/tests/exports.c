@@ -39,6 +39,7 @@ EXPORT_SYMBOL_GPL(vshm_table_bind);
 EXPORT_SYMBOL_GPL(vshm_table_unbind);
 EXPORT_SYMBOL_GPL(vshm_table_find_bound);
 EXPORT_SYMBOL_GPL(vshm_table_next);
+EXPORT_SYMBOL_GPL(vshm_table_place);
 
 /* control.c conn.c link.c */
 EXPORT_SYMBOL_GPL(vshm_record_compose);

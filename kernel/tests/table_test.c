@@ -15,6 +15,12 @@ static struct vshm_sock *table_sock(struct kunit *test, unsigned int i)
 	return vshm_sk(socks[i]->sk);
 }
 
+/* Where a listing has it. */
+static unsigned long table_place(struct kunit *test, unsigned int i)
+{
+	return vshm_table_place(table_sock(test, i)->local.id);
+}
+
 static int table_init(struct kunit *test)
 {
 	struct socket **socks;
@@ -66,7 +72,8 @@ static struct vshm_sock *table_bound(u32 cid, u32 port)
 {
 	struct vshm_sock *vsk;
 
-	vsk = vshm_table_find_bound(vshm_net(&init_net), cid, port);
+	vsk = vshm_table_find_bound(vshm_net(&init_net), SOCK_STREAM, cid,
+				    port);
 	if (vsk)
 		sock_put(&vsk->sk);
 	return vsk;
@@ -144,7 +151,7 @@ static void table_test_port_wrap(struct kunit *test)
 static void table_test_list(struct kunit *test)
 {
 	struct vshm_net *vnet = vshm_net(&init_net);
-	unsigned long id = table_sock(test, 0)->local.id;
+	unsigned long place = table_place(test, 0);
 	struct vshm_sock *vsk;
 	unsigned int i;
 
@@ -152,14 +159,14 @@ static void table_test_list(struct kunit *test)
 		KUNIT_EXPECT_GT(test, table_sock(test, i)->local.id,
 				table_sock(test, i - 1)->local.id);
 	rcu_read_lock();
-	for (i = 0; i < TABLE_SOCKS; id++) {
-		vsk = vshm_table_next(vnet, &id);
-		if (!vsk || id > table_sock(test, TABLE_SOCKS - 1)->local.id)
+	for (i = 0; i < TABLE_SOCKS; place++) {
+		vsk = vshm_table_next(vnet, &place);
+		if (!vsk || place > table_place(test, TABLE_SOCKS - 1))
 			break;
 		/* another program's, meanwhile */
 		if (vsk != table_sock(test, i))
 			continue;
-		KUNIT_EXPECT_EQ(test, vsk->local.id, id);
+		KUNIT_EXPECT_EQ(test, table_place(test, i), place);
 		i++;
 	}
 	rcu_read_unlock();
@@ -172,7 +179,7 @@ static void table_test_hold(struct kunit *test)
 	struct vshm_net *vnet = vshm_net(&init_net);
 	struct vshm_sock *vsk = table_sock(test, 0);
 	struct socket **socks = test->priv;
-	unsigned long id = vsk->local.id, seen = id;
+	unsigned long place = table_place(test, 0), seen = place;
 
 	vshm_table_hold(vsk);
 	sock_release(socks[0]);
@@ -182,11 +189,11 @@ static void table_test_hold(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, vshm_table_next(vnet, &seen), vsk);
 	rcu_read_unlock();
 	vshm_table_put(vsk);
-	seen = id;
+	seen = place;
 	rcu_read_lock();
 	vshm_table_next(vnet, &seen);
 	rcu_read_unlock();
-	KUNIT_EXPECT_NE(test, seen, id);
+	KUNIT_EXPECT_NE(test, seen, place);
 }
 
 static struct kunit_case table_cases[] = {
@@ -212,11 +219,13 @@ static const char * const state_moves[][2] = {
 	{ "UNCONNECTED", "TERMINATED" },
 	{ "BOUND", "LISTENING" },
 	{ "BOUND", "CONNECTING" },
+	{ "BOUND", "CONNECTED" },
 	{ "BOUND", "TERMINATED" },
 	{ "LISTENING", "DISCONNECTED" },
 	{ "LISTENING", "TERMINATED" },
 	{ "CONNECTING", "CONNECTED" },
 	{ "CONNECTING", "BOUND" },
+	{ "CONNECTED", "BOUND" },
 	{ "CONNECTED", "SHUTDOWN" },
 	{ "CONNECTED", "DISCONNECTED" },
 	{ "SHUTDOWN", "DISCONNECTED" },
