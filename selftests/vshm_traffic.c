@@ -33,14 +33,18 @@ static int converse(uint32_t cid, uint32_t port, size_t bytes,
 	return err;
 }
 
-static void client(struct vshm_score *score, uint32_t cid, uint32_t port,
-		   size_t bytes)
+static void client(const struct vshm_traffic *t)
 {
+	struct vshm_score *score = t->score;
+	uint32_t cid = t->bed->end[!t->from].cid;
+
 	while (!stop) {
-		int err = converse(cid, port, bytes, getpid());
+		int err = converse(cid, t->port, t->bytes, getpid());
 
 		if (stop)
 			break;
+		if (err == ENODATA && score->mortal)
+			err = ECONNRESET;
 		switch (err) {
 		case 0:
 			__atomic_fetch_add(&score->good, 1, __ATOMIC_RELAXED);
@@ -94,34 +98,29 @@ static pid_t actor(int ns, int ready)
 	return pid;
 }
 
-static int start_server(struct vshm_traffic *t, int ns, int listener,
-			int ready)
+static int start_server(struct vshm_traffic *t, int ready)
 {
-	t->server = actor(ns, ready);
+	t->server = actor(t->bed->end[!t->from].ns, ready);
 	if (!t->server)
-		_exit(vshm_echo_serve(listener, &stop) ? 1 : 0);
+		_exit(vshm_echo_serve(t->listener, &stop) ? 1 : 0);
 	return t->server < 0 ? -1 : 0;
 }
 
-static int start_clients(struct vshm_traffic *t, const struct vshm_bed *bed,
-			 int from, size_t bytes, int ready)
+static int start_client(struct vshm_traffic *t, int i, int ready)
 {
-	for (int i = 0; i < t->clients; i++) {
-		t->client[i] = actor(bed->end[from].ns, ready);
-		if (t->client[i] < 0)
-			return -1;
-		if (!t->client[i]) {
-			client(t->score, bed->end[!from].cid, t->port, bytes);
-			_exit(0);
-		}
+	t->client[i] = actor(t->bed->end[t->from].ns, ready);
+	if (!t->client[i]) {
+		close(t->listener);
+		client(t);
+		_exit(0);
 	}
-	return 0;
+	return t->client[i] < 0 ? -1 : 0;
 }
 
 /**
  * vshm_traffic_start - let a server and its clients run
  * @t: filled in; to be given to vshm_traffic_stop()
- * @bed: link between them
+ * @bed: link between them, which stays where it is
  * @from: side of the clients
  * @clients: how many
  * @bytes: what each conversation is about
@@ -131,26 +130,47 @@ static int start_clients(struct vshm_traffic *t, const struct vshm_bed *bed,
 int vshm_traffic_start(struct vshm_traffic *t, const struct vshm_bed *bed,
 		       int from, int clients, size_t bytes)
 {
-	int fd = vshm_ns_listener(bed->end[!from].ns, SOMAXCONN);
 	int ready[2];
 	char b;
 
-	*t = (struct vshm_traffic) { .clients = clients };
+	*t = (struct vshm_traffic) {
+		.clients = clients, .bed = bed, .from = from, .bytes = bytes,
+		.listener = vshm_ns_listener(bed->end[!from].ns, SOMAXCONN),
+	};
 	t->score = mmap(NULL, sizeof(*t->score), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (fd < 0 || t->score == MAP_FAILED || pipe(ready))
+	if (t->listener < 0 || t->score == MAP_FAILED || pipe(ready))
 		return -1;
-	t->port = vshm_port(fd);
-	if (start_server(t, bed->end[!from].ns, fd, ready[1]) ||
-	    start_clients(t, bed, from, bytes, ready[1]))
+	t->port = vshm_port(t->listener);
+	if (start_server(t, ready[1]))
 		return -1;
-	close(fd);
+	for (int i = 0; i < clients; i++)
+		if (start_client(t, i, ready[1]))
+			return -1;
 	close(ready[1]);
 	/* the end of the pipe: all have closed it */
 	while (read(ready[0], &b, 1) > 0)
 		;
 	close(ready[0]);
 	return 0;
+}
+
+/**
+ * vshm_traffic_kill - kill the server or a client, and start it again
+ * @t: traffic
+ * @who: number of a client; the one after the last is the server
+ *
+ * Return: 0, or -1 with errno.
+ */
+int vshm_traffic_kill(struct vshm_traffic *t, int who)
+{
+	pid_t *pid = who < t->clients ? &t->client[who] : &t->server;
+
+	t->score->mortal = true;
+	if (kill(*pid, SIGKILL) || waitpid(*pid, NULL, 0) != *pid)
+		return -1;
+	return who < t->clients ? start_client(t, who, -1) :
+				  start_server(t, -1);
 }
 
 /**
@@ -169,6 +189,7 @@ int vshm_traffic_stop(struct vshm_traffic *t)
 		ret |= vshm_wait(t->client[i]);
 	kill(t->server, SIGTERM);
 	ret |= vshm_wait(t->server);
+	close(t->listener);
 	munmap(t->score, sizeof(*t->score));
 	return ret;
 }

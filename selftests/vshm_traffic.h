@@ -15,6 +15,10 @@
  * @port: where the server listens
  * @client: processes
  * @clients: how many
+ * @bed: link between them
+ * @from: side of the clients
+ * @bytes: what each conversation is about
+ * @listener: the server's socket, which outlives it
  */
 struct vshm_traffic {
 	struct vshm_score *score;
@@ -22,6 +26,10 @@ struct vshm_traffic {
 	uint32_t port;
 	pid_t client[VSHM_TRAFFIC_MAX];
 	int clients;
+	const struct vshm_bed *bed;
+	int from;
+	size_t bytes;
+	int listener;
 };
 
 /**
@@ -30,15 +38,18 @@ struct vshm_traffic {
  * @lost: those that were cut off
  * @error: an errno that no client should get; EILSEQ for a wrong byte, ENODATA
  *	for an end too early
+ * @mortal: the server may be killed, so conversations may end too early
  */
 struct vshm_score {
 	unsigned long good;
 	unsigned long lost;
 	int error;
+	bool mortal;
 };
 
 int vshm_traffic_start(struct vshm_traffic *t, const struct vshm_bed *bed,
 		       int from, int clients, size_t bytes);
+int vshm_traffic_kill(struct vshm_traffic *t, int who);
 int vshm_traffic_stop(struct vshm_traffic *t);
 bool vshm_traffic_flows(const struct vshm_traffic *t);
 unsigned int vshm_seed(void);
