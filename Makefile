@@ -13,7 +13,9 @@ kernel_root := $(call kernel,--root)
 
 ifeq ($(kernel_root),)
 KDIR ?= /lib/modules/$(kernel_version)/build
-kmake = $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
+# User-Mode Linux does not follow from the machine
+arch = $(if $(shell grep -s ^CONFIG_UML=y $(KDIR)/.config),ARCH=um)
+kmake = $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) $(arch)
 else
 KDIR := $(kernel_root)/usr/src/linux-headers-$(kernel_version)
 kmake = $(VM)/kmake.sh
@@ -101,11 +103,16 @@ check-kernels:
 check-races:
 	@$(VM)/debug.sh -r
 
-# calls at random for hours: STEPS of 10 calls in each of 4 threads, twice
-fuzz: export VSHM_STEPS = $(or $(STEPS),100000)
-fuzz: export VM_SLOW = 200
+check-uml:
+	@$(VM)/debug.sh -u
+
+# for hours: STEPS of 10 calls in each of 4 threads, twice; three times STEPS
+# of a hostile peer; KILLS of processes
+fuzz: export VSHM_STEPS = $(or $(STEPS),125000)
+fuzz: export VSHM_KILLS = $(or $(KILLS),1000)
+fuzz: export VM_LONG = 200
 fuzz:
-	@TESTS='^fuzz$$' $(VM)/debug.sh loopback
+	@TESTS='$(or $(TESTS),^(fuzz|hostile|kills)$$)' $(VM)/debug.sh -u
 
 check-package:
 	@$(VM)/check-package.sh
@@ -139,7 +146,10 @@ help:
 	@echo 'make check-kernels	a part of them on each kernel that is supported; fetches'
 	@echo '			those of other suites'
 	@echo 'make check-races	tests inside one VM on a kernel that finds data races'
-	@echo 'make fuzz		calls at random on the kernel of check-debug; STEPS=100000'
+	@echo 'make check-uml		tests on a kernel that watches itself and is a process of'
+	@echo '			this machine: not emulated, so much faster'
+	@echo 'make fuzz		on that kernel, calls at random, a hostile peer, and kills,'
+	@echo '			for long; STEPS=125000 KILLS=1000'
 	@echo 'make doc		draws the state machine from the table in kernel/state.c'
 	@echo 'make check-fuzz		the module and vshmd in userspace, under a fuzzer, for'
 	@echo '			FUZZ_TIME=40 seconds'
@@ -155,4 +165,4 @@ help:
 	uninstall deb clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
 	check-big check-nested check-lifecycle check-debug check-kernels \
-	check-package check-races check-fuzz fuzz lint bench doc
+	check-package check-races check-uml check-fuzz fuzz lint bench doc

@@ -9,6 +9,10 @@
 #   smp		one VM, two CPUs, client and server each on its own: ordinary time,
 #		medians of ROUNDS runs
 #   two-vm	two VMs: AF_VSHM over a direct link, TCP over virtio-net; the same
+#   uml		not emulated: a kernel that is a process of this machine, two CPUs,
+#		bulk only, because system calls are slow there; the same
+#
+# uml is not among the default ones, as its kernel is built first.
 #
 # BENCH="ARGUMENTS" goes to the program in every mode.
 
@@ -27,6 +31,8 @@ mkdir -p "$RESULTS"
 
 # shellcheck source=selftests/vm/initramfs.sh
 . "$VM_DIR/initramfs.sh"
+# shellcheck source=selftests/vm/uml.sh
+. "$VM_DIR/uml.sh"
 
 # keep NAME VM: takes the guest's JSON and data to the results, and draws them
 keep()
@@ -57,7 +63,7 @@ one_vm()
 	. "$VM_DIR/vm.sh"
 	vm_boot A "$RUN/bench.cpio"
 	vm_ready A
-	vm A 'load; modprobe vsock_loopback'
+	vm A 'load; modprobe vsock_loopback || :'
 	shift 2
 	measure "$mode" A "$@"
 	vm_kill A
@@ -96,8 +102,23 @@ two_vms()
 	vm_kill B
 }
 
-pack bench vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
-	vshm/vshm_host.ko="$TOP/vshm_host.ko" vshm/vshm_bench="$bench"
+# In a copy of the tree, with modules for that kernel, this is called again.
+in_uml()
+{
+	local kdir
+
+	"$VM_DIR/deps.sh" debug
+	kdir=$("$VM_DIR/kbuild.sh" uml)
+	KDIR=$kdir MODES=uml RESULTS=$RESULTS ROUNDS=$ROUNDS \
+		"$(tree_copy uml)/selftests/vm/bench.sh"
+}
+
+# not every kernel has PCI
+modules=()
+for module in vshm vshm_host vshm_ivshmem; do
+	[ ! -e "$TOP/$module.ko" ] || modules+=("vshm/$module.ko=$TOP/$module.ko")
+done
+pack bench "${modules[@]}" vshm/vshm_bench="$bench"
 for mode in $MODES; do
 	say "== $mode"
 	case $mode in
@@ -105,6 +126,13 @@ for mode in $MODES; do
 	smp)	(one_vm "$mode" "" --pin \
 			--tests stream,duplex,parallel,latency,connect) ;;
 	two-vm)	(two_vms) ;;
-	*)	die "MODES: $mode is none of counts, smp, two-vm" ;;
+	uml)	if uml_kernel "${KDIR:-}"; then
+			(one_vm "$mode" "" --pin --tests stream \
+				--only vshm,vshm-seqpacket,unix,tcp,pipe,two-copies \
+				--sizes 4096,16384,65536,262144)
+		else
+			(in_uml)
+		fi ;;
+	*)	die "MODES: $mode is none of counts, smp, two-vm, uml" ;;
 	esac
 done

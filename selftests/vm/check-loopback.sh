@@ -11,6 +11,7 @@ loopback_vm()
 	# of a debug kernel: faults.c makes allocations from these caches fail
 	VM_APPEND="slab_nomerge ${VM_DEBUG:+slub_debug=A,vshm_conn,VSHM}
 		${VSHM_STEPS:+VSHM_STEPS=$VSHM_STEPS}
+		${VSHM_KILLS:+VSHM_KILLS=$VSHM_KILLS}
 		${VSHM_SEED:+VSHM_SEED=$VSHM_SEED}" \
 		vm_boot A "$RUN/tests.cpio"
 	vm_ready A
@@ -20,11 +21,11 @@ loopback_vm()
 # run_program NAME: reports what a test program says
 run_program()
 {
-	local status=0
+	local status=0 seconds=$((PROGRAM_TIMEOUT * VM_LONG))
 
 	vm_alive A || loopback_vm
-	vm -t $((PROGRAM_TIMEOUT + 20)) A "cd /vshm/selftests
-		timeout -k 5 $((PROGRAM_TIMEOUT * VM_SLOW)) ./$1" >"$RUN/out" 2>&1 || status=$?
+	vm -t $((seconds + 20)) A "cd /vshm/selftests
+		timeout -k 5 $((seconds * VM_SLOW)) ./$1" >"$RUN/out" 2>&1 || status=$?
 	tap "$1" "$status" "$RUN/out"
 	splats A "$1"
 }

@@ -71,11 +71,12 @@ check_host()
 	tap vshmd "$status" "$RUN/out"
 }
 
-# of a kernel with KUnit
-kunit=()
-[ ! -e "$TOP/vshm_kunit.ko" ] || kunit=(vshm/vshm_kunit.ko="$TOP/vshm_kunit.ko")
-pack tests vshm/vshm.ko="$TOP/vshm.ko" vshm/vshm_ivshmem.ko="$TOP/vshm_ivshmem.ko" \
-	vshm/vshm_host.ko="$TOP/vshm_host.ko" "${kunit[@]}" vshm/selftests="$RUN/selftests" \
+# not every kernel has PCI or KUnit
+modules=()
+for module in vshm vshm_host vshm_ivshmem vshm_kunit; do
+	[ ! -e "$TOP/$module.ko" ] || modules+=("vshm/$module.ko=$TOP/$module.ko")
+done
+pack tests "${modules[@]}" vshm/selftests="$RUN/selftests" \
 	vshm/vshm_bulk="$bulk" bin/vshmd="$TOP/userspace/vshmd/vshmd" \
 	bin/vshm="$TOP/userspace/vshm/vshm" \
 	vshm/programs="$TOP/selftests/programs" \

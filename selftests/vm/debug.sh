@@ -9,32 +9,33 @@
 # debug.sh [-r] [PHASE]...	as in check.sh; default: loopback two-vm
 #
 #   -r	look for data races instead, with KCSAN (kcsan.config); default: loopback
+#   -u	the kernel is a process of this machine, User-Mode Linux, which is not
+#	emulated and has no PCI; only loopback
 #
 # KDIR=directory names a kernel built by hand, to be used instead.
 
-set -eu -o pipefail
+# shellcheck source=selftests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-TOP=$(cd "$VM_DIR/../.." && pwd)
-kernel=(debug)
+kernel=debug steps=500
 phases=(loopback two-vm)
-if [ "${1:-}" = -r ]; then
-	kernel=(kcsan debug)
+case ${1:-} in
+-r)	kernel=kcsan
 	phases=(loopback)
-	shift
-fi
-copy=$TOP/selftests/build/${kernel[0]}
+	shift ;;
+-u)	kernel=uml-debug steps=
+	phases=(loopback)
+	shift ;;
+esac
 
 "$VM_DIR/deps.sh" build vm check debug
-export KDIR=${KDIR:-$("$VM_DIR/kbuild.sh" "${kernel[@]}")}
+export KDIR=${KDIR:-$("$VM_DIR/kbuild.sh" "$kernel")}
 unset KERNEL MAKEFLAGS MFLAGS
 
-mkdir -p "$copy"
-rsync -a --delete --exclude=/.git --filter=':- .gitignore' "$TOP/" "$copy/"
-
+copy=$(tree_copy "$kernel")
 # Shadow memory, lists of freed memory, and records of each allocation and each
 # lock want room; under emulation every access pays for being looked at.
 export VM_DEBUG=1 VM_MEMORY=${VM_MEMORY:-1536M} VM_SLOW=${VM_SLOW:-4}
-export VSHM_STEPS=${VSHM_STEPS:-500}
+export VSHM_STEPS=${VSHM_STEPS:-$steps}
 [ $# -gt 0 ] || set -- "${phases[@]}"
-exec "$copy/selftests/vm/check.sh" "$@"
+"$copy/selftests/vm/check.sh" "$@"

@@ -1,21 +1,44 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kbuild.sh NAME [BASE]: prints the directory of a kernel built with NAME.config
-# on top of BASE.config, if that is given, and of tinyconfig, to be used as KDIR.
-# It is built from the packaged source when it is not in the cache yet, and only
-# what modules and VMs need of it is kept.
+# kbuild.sh NAME: prints the directory of a kernel, to be used as KDIR:
+#
+#   guest	for a guest within a VM
+#   debug	for VMs, watches what modules do
+#   kcsan	for VMs, looks for data races
+#   uml		User-Mode Linux: runs as a process of this machine
+#   uml-debug	the same, watches what modules do
+#
+# It is built from the packaged source when it is not in the cache yet, with the
+# fragments below on top of tinyconfig, and only what modules and VMs need of it
+# is kept.
 
 set -eu -o pipefail
 
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm
-name=$1
-fragments=(${2:+"$VM_DIR/$2.config"} "$VM_DIR/$name.config")
+name=$1 arch=x86
+case $name in
+guest)		fragments=(guest) ;;
+debug)		fragments=(qemu programs debug) ;;
+kcsan)		fragments=(qemu programs debug kcsan) ;;
+uml)		fragments=(uml programs) arch=um ;;
+uml-debug)	fragments=(uml programs debug) arch=um ;;
+*)		echo "kbuild.sh: no kernel $name" >&2; exit 2 ;;
+esac
+fragments=("${fragments[@]/#/"$VM_DIR/"}")
+fragments=("${fragments[@]/%/.config}")
 
-release=$("$VM_DIR/kernel.sh" --source)
-source=linux-source-$release
-version=$(dpkg-query -W -f '${Version}' "$source")
+if [ $arch = um ]; then
+	# it has two CPUs since 7.0
+	tarball=$("$VM_DIR/kernel-fetch.sh" -s trixie-backports)
+	version=$(basename "$(dirname "$tarball")")
+	source=$(basename "$tarball" .tar.xz)
+else
+	source=linux-source-$("$VM_DIR/kernel.sh" --source)
+	version=$(dpkg-query -W -f '${Version}' "$source")
+	tarball=/usr/src/$source.tar.xz
+fi
 dir=$CACHE/$name-$version-$(cat "${fragments[@]}" | sha256sum | cut -c1-16)
 
 # Prints the directory and ends if it is there.
@@ -46,7 +69,7 @@ trap 'exit 130' INT TERM HUP
 kernel_make()
 {
 	env -u MAKEFLAGS -u MFLAGS -u KDIR -u KERNEL nice -n 5 \
-		make -C "$build" -j"$(nproc)" "LOCALVERSION=-vshm-$name" \
+		make -C "$build" -j"$(nproc)" ARCH=$arch "LOCALVERSION=-vshm-$name" \
 		KASAN_SANITIZE_enlighten.o=n KASAN_SANITIZE_string.o=n \
 		KCSAN_SANITIZE=n "$@"
 }
@@ -86,7 +109,7 @@ build_kernel()
 	tar -C "$build" --strip-components=1 \
 		--exclude="$source/arch/[a-tv-wyz]*/*."{c,h,S,dts,dtsi} \
 		--exclude="$source/drivers/gpu/*."{c,h} \
-		-xJf "/usr/src/$source.tar.xz"
+		-xJf "$tarball"
 	kernel_make tinyconfig
 	options >>"$build/.config"
 	kernel_make olddefconfig
@@ -106,9 +129,9 @@ prune()
 		! -name Module.symvers ! -name vmlinux ! -name System.map \
 		! -name arch ! -name include ! -name scripts ! -name tools \
 		-exec rm -rf {} +
-	find "$build/arch" -mindepth 1 -maxdepth 1 ! -name x86 -exec rm -rf {} +
-	find "$build/arch/x86" -mindepth 1 -maxdepth 1 ! -name include \
-		! -name 'Makefile*' -exec rm -rf {} +
+	find "$build/arch" -mindepth 1 -maxdepth 1 ! -name x86 ! -name $arch \
+		-exec rm -rf {} +
+	find "$build/arch" -type f ! -name '*.h' ! -name 'Makefile*' -delete
 	find "$build/tools" -mindepth 1 -maxdepth 1 ! -name objtool -exec rm -rf {} +
 }
 

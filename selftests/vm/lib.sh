@@ -58,6 +58,17 @@ prepare()
 		make -C "$TOP" -j"$(nproc)" --no-print-directory all
 }
 
+# tree_copy NAME: prints a copy of the tree, for modules of another kernel, so
+# that what was built for the machine's own stays as it is
+tree_copy()
+{
+	local copy=$TOP/selftests/build/$1
+
+	mkdir -p "$copy"
+	rsync -a --delete --exclude=/.git --filter=':- .gitignore' "$TOP/" "$copy/"
+	echo "$copy"
+}
+
 # alive PID: is that process there, and more than a zombie? Its first thread may
 # be one while others still hold what was open. After the name, which is in
 # brackets, fields 1 and 18 are state and number of threads.

@@ -12,6 +12,10 @@ VM_TIMEOUT=${VM_TIMEOUT:-60}
 VM_MEMORY=${VM_MEMORY:-512M}
 VM_CPUS=2
 VM_SLOW=${VM_SLOW:-1}	# a factor for everything that is waited for
+VM_LONG=${VM_LONG:-1}	# one more for the time that a test may take
+
+# shellcheck source=selftests/vm/uml.sh
+. "$VM_DIR/uml.sh"
 
 # Prints how VMs are accelerated. A /dev/kvm that opens may still not run a
 # guest, so try: a boot sector that writes 21 to the debug exit port makes QEMU
@@ -20,6 +24,10 @@ accelerator()
 {
 	local sector=$RUN/sector status=0
 
+	if uml_kernel "${KDIR:-}"; then
+		echo uml
+		return
+	fi
 	if [ -w /dev/kvm ]; then
 		printf '\xb0\x15\xe6\xf4\xf4\xeb\xfd' >"$sector"
 		truncate -s 510 "$sector"
@@ -73,7 +81,7 @@ le_number()
 # is the base archive and those named; does not wait for it
 vm_boot()
 {
-	local name=$1 dir=$RUN/$1 archives=() accel initrd
+	local name=$1 dir=$RUN/$1 archives=() accel initrd parameters
 
 	shift
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -93,6 +101,14 @@ vm_boot()
 		cat "$(base_archive)" "${archives[@]}" >"$initrd"
 	fi
 
+	# one variable may hold several parameters; KASAN goes on after a report
+	# shellcheck disable=SC2206
+	parameters=(loglevel=5 panic=-1 oops=panic ${VM_DEBUG:+kasan_multi_shot} ${VM_APPEND:-}
+		"VSHM_FAMILY=$VSHM_FAMILY" "VM_SLOW=$VM_SLOW" "VM_LONG=$VM_LONG")
+	if [ "$ACCEL" = uml ]; then
+		uml_boot "$name" "$initrd" "${parameters[@]}"
+		return
+	fi
 	case $ACCEL in
 	kvm)	accel=(-accel kvm -cpu host -smp "$VM_CPUS") ;;
 	tcg)	accel=(-accel "tcg,thread=multi" -cpu "max,-erms,-fsrm"
@@ -107,7 +123,7 @@ vm_boot()
 	qemu-system-x86_64 -name "$name" "${accel[@]}" -m "$VM_MEMORY" \
 		-nodefaults -no-user-config -no-reboot -display none \
 		-kernel "$IMAGE" -initrd "$initrd" -append \
-		"console=ttyS0 loglevel=5 panic=-1 oops=panic no_timer_check ${VM_APPEND:-} VSHM_FAMILY=$VSHM_FAMILY VM_SLOW=$VM_SLOW" \
+		"console=ttyS0 no_timer_check ${parameters[*]}" \
 		-chardev "file,id=console,path=$dir/console,append=on" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \
