@@ -73,10 +73,10 @@ demo:
 	@$(VM)/demo.sh
 
 check:
-	@$(VM)/check.sh lint fuzz host loopback two-vm programs $(if $(BIG),big) \
-		$(if $(NESTED),nested)
+	@$(VM)/check.sh lint fuzz host loopback two-vm programs tracers \
+		$(if $(BIG),big) $(if $(NESTED),nested)
 
-check-host check-loopback check-two-vm check-programs check-big check-nested:
+check-host check-loopback check-two-vm check-programs check-tracers check-big check-nested:
 	@$(VM)/check.sh $(@:check-%=%)
 
 # pictures that are made from the source
@@ -137,6 +137,7 @@ help:
 	@echo 'make check-loopback	tests inside one VM'
 	@echo 'make check-two-vm	tests between two VMs'
 	@echo 'make check-programs	programs of the distribution, with vshm as AF_VSOCK'
+	@echo 'make check-tracers	bpftrace, perf and trace-cmd'
 	@echo 'make check-big		1 GiB each way between two VMs'
 	@echo 'make check-lifecycle	ends of a link that go and come back, ROUNDS=20 times'
 	@echo 'make check-nested	tests between a host and its guests, in a VM; builds a'
@@ -164,5 +165,5 @@ help:
 .PHONY: all doc modules modules_install headers userspace install install-files \
 	uninstall deb clean demo help \
 	check check-host check-loopback check-two-vm check-programs \
-	check-big check-nested check-lifecycle check-debug check-kernels \
+	check-tracers check-big check-nested check-lifecycle check-debug check-kernels \
 	check-package check-races check-uml check-fuzz fuzz lint bench doc

@@ -161,3 +161,38 @@ test_network_namespaces()
 	grep "No such device" /tmp/error
 	/usr/bin/ip netns del other'
 }
+
+# Those of AF_VSOCK, to ss.
+test_ss()
+{
+	guest B 'background far socat -u VSOCK-LISTEN:5021 OPEN:/dev/null
+		 eventually 5 has_sockets 1 l.port 5021'
+	guest A '
+	background near vshm cat -l -k -r -n 5020
+	background packets vshm cat -l -k -r -n -t seqpacket 5022
+	background datagrams vshm cat -l -r -t dgram 5023
+	mkfifo /tmp/near /tmp/far
+	background holder sh -c "exec sleep 1000 >/tmp/near 3>/tmp/far"
+	background to_near sh -c "exec socat -u STDIN VSOCK-CONNECT:1:5020,retry=20 </tmp/near"
+	background to_far sh -c "exec socat -u STDIN VSOCK-CONNECT:4:5021 </tmp/far"
+	eventually 10 has_sockets 3 state CONNECTED
+	eventually 10 has_sockets 2 state LISTENING
+	eventually 10 has_sockets 1 l.port 5023
+	ss --vsock -a -n -p | tee /tmp/ss
+	# shown REGEX: spaces stand for any number of them
+	shown() { grep -Eqx "$(echo "$1" | sed "s/ / +/g") *" /tmp/ss; }
+	shown "v_str LISTEN 0 0 \*:5020 \*:\* users:.*vshm.*"
+	# older ones know no name for packets
+	shown "(v_seq|[?]{3}) LISTEN 0 0 \*:5022 \*:\* users:.*vshm.*"
+	shown "v_dgr UNCONN 0 0 \*:5023 \*:\* users:.*vshm.*"
+	shown "v_str ESTAB 0 0 1:[0-9]+ 1:5020 users:.*socat.*"
+	shown "v_str ESTAB 0 0 1:5020 1:[0-9]+ users:.*vshm.*"
+	shown "v_str ESTAB 0 0 3:[0-9]+ 4:5021 users:.*socat.*"
+	[ "$(sed 1d /tmp/ss | wc -l)" = "$(sockets)" ]
+	# unconnected ones count as well
+	[ "$(ss --vsock -l -n | sed 1d | wc -l)" = 3 ]
+	signal holder TERM
+	join to_near; join to_far
+	for name in near packets datagrams; do signal $name TERM; done
+	eventually 5 no_sockets'
+}

@@ -4,12 +4,16 @@
 # Runs the functions test_* of the files in selftests/two_vm/ with VM A (CID 3)
 # and VM B (CID 4) up, joined by vshmd, the modules loaded. A test may leave
 # VMs or vshmd dead; they are started again before the next one. PAIR_NAME is what
-# the tests are reported under, PAIR_ARCHIVES what the VMs have besides the base.
+# the tests are reported under, PAIR_ARCHIVES what the VMs have besides the base,
+# and PAIR_ARCHIVES_A what VM A alone has.
 
 # up NAME: starts VM A or B unless it runs
 up()
 {
-	vm_alive "$1" || link_boot "$1" "${PAIR_ARCHIVES[@]-$RUN/tests.cpio}"
+	local archives=("${PAIR_ARCHIVES[@]-$RUN/tests.cpio}")
+
+	[ "$1" != A ] || archives+=("${PAIR_ARCHIVES_A[@]}")
+	vm_alive "$1" || link_boot "$1" "${archives[@]}"
 }
 
 # loaded NAME: waits for a VM that was started, and loads the modules

@@ -12,6 +12,7 @@
 #   lifecycle	the parts of loopback and two-vm where ends go and come back
 #   big		1 GiB each way at once between two VMs
 #   programs	selftests/programs/, programs of the distribution between two VMs
+#   tracers	selftests/tracers/, bpftrace, perf and trace-cmd in VM A
 #   nested	selftests/nested/, a host and its guests inside a VM
 #
 # TESTS=REGEX runs only the programs and functions whose name it matches.
@@ -22,7 +23,9 @@
 . "$VM_DIR/report.sh"
 
 groups=(build vm check)
-[[ " $* " != *" programs "* ]] || groups+=(programs)
+for group in programs tracers; do
+	[[ " $* " != *" $group "* ]] || groups+=("$group")
+done
 prepare "${groups[@]}"
 quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" INSTALL_PATH="$RUN/selftests" install
 bulk=$TOP/selftests/build/two_vm/vshm_bulk
@@ -94,6 +97,7 @@ for phase in "$@"; do
 			check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
 	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;
 	programs)	check_programs "$TOP"/selftests/programs/*.sh ;;
+	tracers)	check_tracers "$TOP"/selftests/tracers/*.sh ;;
 	nested)		check_nested "$TOP"/selftests/nested/{transfer,failure}.sh ;;
 	*)		die "no phase $phase" ;;
 	esac

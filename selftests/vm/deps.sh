@@ -59,9 +59,13 @@ table()
 	programs	zstd			zstd
 	programs	curl			curl
 	programs	/usr/sbin/ip		iproute2
+	programs	/usr/bin/ss		iproute2
 	programs	ssh			openssh-client
 	programs	/usr/lib/x86_64-linux-gnu/libwrap.so.0	libwrap0
 	programs	sshd			openssh-server	unpack
+	tracers	bpftrace		bpftrace
+	tracers	perf			linux-perf
+	tracers	trace-cmd		trace-cmd
 	check	/usr/include/liburing.h	liburing-dev
 	check	rsync			rsync
 	check	/usr/src/linux-source$release.tar.xz	linux-source$release
