@@ -4,6 +4,7 @@
  *
  *   peer.c     who is compared; the server, which does what orders say
  *   measure.c  the client, which gives orders and takes times
+ *   growth.c   the same, beside many sockets
  *   report.c   tables, JSON, data for plots
  */
 #ifndef _BENCH_H
@@ -34,6 +35,7 @@ struct order {
 	uint64_t size;		/* bytes of a message */
 	uint64_t warm;		/* messages that do not count */
 	uint64_t count;		/* messages that do */
+	uint32_t cpu;		/* of the server, plus one; 0: as it is */
 	uint64_t window;	/* each so many are confirmed; 0: none */
 };
 
@@ -53,22 +55,32 @@ struct latency {
  * struct results - what was measured; 0 for what was not
  * @stream: one way, MB/s
  * @duplex: both directions together, MB/s
- * @parallel: all pairs together, MB/s
+ * @parallel: one pair alone, and all pairs together, MB/s
  * @rtt: 64 bytes there and back
  * @connect: microseconds
  * @growth_stream: microseconds a message of 64 bytes
  * @growth_rtt: microseconds
+ * @idle_kib: memory that an idle connection takes, both ends
+ * @stalled_stream: as @growth_stream, beside a reader that is stuck
+ * @stalled_rtt: microseconds
+ * @bind: microseconds to bind, listen and close, alone and beside many
+ * @bind_connect: as @connect, alone and beside many
  *
  * Nothing but doubles, rates first, for report_rounds().
  */
 struct results {
 	double stream[SIZES_MAX];
 	double duplex[SIZES_MAX];
-	double parallel;
+	double parallel[2];
 	struct latency rtt;
 	double connect;
 	double growth_stream[GROWTH_MAX];
 	double growth_rtt[GROWTH_MAX];
+	double idle_kib;
+	double stalled_stream;
+	double stalled_rtt;
+	double bind[2];
+	double bind_connect[2];
 };
 
 /**
@@ -100,6 +112,7 @@ struct plan {
 	int nr_sizes;
 	int growth[GROWTH_MAX];
 	int nr_growth;
+	int bound;		/* listeners beside which to measure */
 	int pairs;
 	int rounds;
 	bool best;		/* of the rounds, not the median */
@@ -120,6 +133,7 @@ void serve(const struct peer *p, int ready);
 int peer_connect(const struct peer *p, struct channel *c,
 		 const struct order *o);
 int peer_dial(const struct peer *p, const struct address *addr);
+void any_address(const struct peer *p, struct address *addr);
 void channel_close(struct channel *c);
 void write_all(const struct channel *c, const char *buf, size_t len);
 size_t read_some(const struct channel *c, char *buf, size_t len);
@@ -135,7 +149,11 @@ double measure_duplex(const struct peer *p, size_t size);
 double measure_parallel(const struct peer *p, size_t size, int pairs);
 struct latency measure_latency(const struct peer *p);
 double measure_connect(const struct peer *p);
-bool measure_growth(struct peer *p);
+
+/* growth.c */
+void measure_growth(struct peer *p);
+void measure_stalled(struct peer *p);
+void measure_bound(struct peer *p);
 
 /* report.c */
 void report_rounds(void);

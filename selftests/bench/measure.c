@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 #include "bench.h"
 
@@ -132,6 +133,7 @@ struct job {
 	struct channel c;
 	size_t size;
 	uint64_t count;
+	int cpu;
 };
 
 static void *write_job(void *data)
@@ -139,6 +141,7 @@ static void *write_job(void *data)
 	const struct job *job = data;
 	char *buf = calloc(1, job->size), byte;
 
+	pin_to(job->cpu);
 	for (uint64_t i = 0; i < job->count; i++)
 		write_all(&job->c, buf, job->size);
 	/* of a stream order the server confirms both halves */
@@ -183,6 +186,7 @@ double measure_duplex(const struct peer *p, size_t size)
  * @size: bytes of a message
  * @pairs: how many
  *
+ * With --pin, each has both its ends on one CPU, the next one on the next.
  * Return: MB/s of all together.
  */
 double measure_parallel(const struct peer *p, size_t size, int pairs)
@@ -195,6 +199,8 @@ double measure_parallel(const struct peer *p, size_t size, int pairs)
 	for (int i = 0; i < pairs; i++) {
 		jobs[i].size = size;
 		jobs[i].count = o.warm + o.count;
+		jobs[i].cpu = i % get_nprocs();
+		o.cpu = jobs[i].cpu + 1;
 		connect_or_die(p, &jobs[i].c, &o);
 	}
 	start = now_us();
@@ -304,44 +310,4 @@ double measure_connect(const struct peer *p)
 	start = now_us() - start;
 	channel_close(&c);
 	return start / count;
-}
-
-/**
- * measure_growth() - does a message cost more when there are many connections?
- * @p: whom; takes the results
- *
- * Opens connections that stay idle, and measures another one.
- * Return: false when so many could not be opened.
- */
-bool measure_growth(struct peer *p)
-{
-	struct order o = { .kind = ORDER_IDLE }, drop = { .kind = ORDER_DROP };
-	struct channel *idle, c;
-	int n = 0, most = 0;
-	bool ok = true;
-	char byte;
-
-	for (int i = 0; i < plan.nr_growth; i++)
-		most = plan.growth[i] > most ? plan.growth[i] : most;
-	idle = calloc(most, sizeof(*idle));
-	for (int i = 0; i < plan.nr_growth && ok; i++) {
-		while (ok && n < plan.growth[i] - 1) {
-			ok = !peer_connect(p, &idle[n], &o);
-			n += ok;
-		}
-		if (!ok) {
-			fprintf(stderr, "vshm_bench: %s: %d connections: %s\n",
-				p->name, n, strerror(errno));
-			break;
-		}
-		p->r.growth_stream[i] = PING / measure_stream(p, PING);
-		p->r.growth_rtt[i] = measure_latency(p).mean;
-	}
-	for (int i = 0; i < n; i++)
-		channel_close(&idle[i]);
-	free(idle);
-	connect_or_die(p, &c, &drop);
-	read_total(&c, &byte, 1, 1);
-	channel_close(&c);
-	return ok;
 }

@@ -48,7 +48,7 @@ static void vsock_address(struct address *addr)
 	struct sockaddr_vm *svm = (struct sockaddr_vm *)&addr->ss;
 
 	svm->svm_family = AF_VSOCK;
-	svm->svm_cid = VMADDR_CID_LOCAL;
+	svm->svm_cid = plan.cid;
 	svm->svm_port = PORT;
 	addr->len = sizeof(*svm);
 }
@@ -199,6 +199,17 @@ int peer_dial(const struct peer *p, const struct address *addr)
 	return fd;
 }
 
+/* Make of a server's address one that the kernel shall choose. */
+void any_address(const struct peer *p, struct address *addr)
+{
+	if (p->address == vsock_address)
+		((struct sockaddr_vm *)&addr->ss)->svm_port = VMADDR_PORT_ANY;
+	else if (addr->ss.ss_family == AF_UNIX)
+		addr->len = sizeof(sa_family_t);
+	else
+		((struct sockaddr_vshm *)&addr->ss)->svs_port = VSHM_PORT_ANY;
+}
+
 static char *buffer(size_t size)
 {
 	char *buf = malloc(size);
@@ -275,6 +286,8 @@ static void serve_order(const struct channel *c, const struct order *o)
 {
 	if (c->in == c->out)
 		set_busy_poll(c->in, o->busy_poll);
+	if (o->cpu)
+		pin_to(o->cpu - 1);
 	if (o->kind == ORDER_STREAM)
 		serve_stream(c, o);
 	else if (o->kind == ORDER_DUPLEX)

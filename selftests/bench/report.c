@@ -176,6 +176,25 @@ static void print_growth(void)
 		snprintf(name, sizeof(name), "%s rtt", peers[i].name);
 		print_row(name, peers[i].r.growth_rtt, plan.nr_growth);
 	}
+	printf("\n%-16s %9s %9s %9s\n", "beside", "KiB idle", "64 B, us", "rtt, us");
+	for (int i = 0; i < NR_PEERS; i++) {
+		const struct results *r = &peers[i].r;
+
+		print_row(peers[i].name, (double []){ r->idle_kib,
+			  r->stalled_stream, r->stalled_rtt }, 3);
+	}
+}
+
+static void print_bound(void)
+{
+	printf("\n%-16s %9s %9d %9s %9d\n", "us, listeners", "listen 1",
+	       plan.bound, "connect 1", plan.bound);
+	for (int i = 0; i < NR_PEERS; i++) {
+		const struct results *r = &peers[i].r;
+
+		print_row(peers[i].name, (double []){ r->bind[0], r->bind[1],
+			  r->bind_connect[0], r->bind_connect[1] }, 4);
+	}
 }
 
 /** report_tables() - print what was measured */
@@ -186,10 +205,14 @@ void report_tables(void)
 	print_times();
 	if (plan.nr_growth)
 		print_growth();
+	if (plan.bound)
+		print_bound();
 	for (int i = 0; i < NR_PEERS; i++)
-		if (peers[i].r.parallel)
-			printf("\n%s, %d pairs of 64 KiB: %.0f MB/s\n",
-			       peers[i].name, plan.pairs, peers[i].r.parallel);
+		if (peers[i].r.parallel[0])
+			printf("\n%s, messages of 64 KiB: 1 pair %.0f MB/s, %d pairs %.0f MB/s, %.2fx\n",
+			       peers[i].name, peers[i].r.parallel[0], plan.pairs,
+			       peers[i].r.parallel[1],
+			       peers[i].r.parallel[1] / peers[i].r.parallel[0]);
 }
 
 static void json_sizes(FILE *out, const char *name, const double *values)
@@ -232,9 +255,16 @@ int report_json(const char *path)
 		fprintf(out, "%s\n  \"%s\": {\n"
 			"    \"rtt_us\": {\"mean\": %.3f, \"p50\": %.3f, \"p99\": %.3f, \"p99.9\": %.3f},\n"
 			"    \"connect_us\": %.3f,\n"
-			"    \"parallel_mb_s\": %.3f",
+			"    \"parallel_mb_s\": [%.3f, %.3f],\n"
+			"    \"idle_kib\": %.3f,\n"
+			"    \"stalled_us\": [%.3f, %.3f],\n"
+			"    \"bind_us\": [%.3f, %.3f],\n"
+			"    \"bind_connect_us\": [%.3f, %.3f]",
 			comma, p->name, p->r.rtt.mean, p->r.rtt.p50, p->r.rtt.p99,
-			p->r.rtt.p999, p->r.connect, p->r.parallel);
+			p->r.rtt.p999, p->r.connect, p->r.parallel[0], p->r.parallel[1],
+			p->r.idle_kib, p->r.stalled_stream, p->r.stalled_rtt,
+			p->r.bind[0], p->r.bind[1], p->r.bind_connect[0],
+			p->r.bind_connect[1]);
 		json_sizes(out, "one_way_mb_s", p->r.stream);
 		json_sizes(out, "both_ways_mb_s", p->r.duplex);
 		json_growth(out, "growth_64b_us", p->r.growth_stream);

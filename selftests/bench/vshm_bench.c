@@ -90,7 +90,7 @@ static int parse_growth(char *list)
 	return plan.nr_growth ? 0 : -1;
 }
 
-enum { OPT_BEST = 256, OPT_CALLS, OPT_CID, OPT_DATA, OPT_GROWTH, OPT_IP, OPT_JSON,
+enum { OPT_BEST = 256, OPT_BOUND, OPT_CALLS, OPT_CID, OPT_DATA, OPT_GROWTH, OPT_IP, OPT_JSON,
        OPT_ONLY, OPT_PAIRS, OPT_PIN, OPT_POLL, OPT_ROUNDS, OPT_SCALE, OPT_SERVE,
        OPT_SIZES, OPT_TESTS };
 
@@ -104,6 +104,7 @@ static const struct argp_option options[] = {
 	  "of stream, duplex, parallel, latency, connect", 0 },
 	{ "growth", OPT_GROWTH, "N,...", 0,
 	  "also beside so many connections, ascending", 0 },
+	{ "bound", OPT_BOUND, "N", 0, "bind and connect, also beside so many listeners", 0 },
 	{ "pairs", OPT_PAIRS, "N", 0, "connections of parallel", 0 },
 	{ "calls", OPT_CALLS, "send|write", 0, "calls used on sockets", 0 },
 	{ "busy-poll", OPT_POLL, "USEC", 0, "SO_BUSY_POLL for latency", 0 },
@@ -128,6 +129,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (parse_growth(arg))
 			argp_error(state, "--growth wants 1 to %d numbers",
 				   GROWTH_MAX);
+		break;
+	case OPT_BOUND:
+		plan.bound = atoi(arg);
 		break;
 	case OPT_SCALE:
 		plan.scale = atof(arg);
@@ -234,11 +238,16 @@ static void measure(struct peer *p)
 	for (int i = 0; i < plan.nr_sizes && listed(tests, "duplex"); i++)
 		p->r.duplex[i] = measure_duplex(p, plan.sizes[i]);
 	if (listed(tests, "parallel"))
-		p->r.parallel = measure_parallel(p, 65536, plan.pairs);
+		for (int i = 0; i < 2; i++)
+			p->r.parallel[i] = measure_parallel(p, 65536, i ? plan.pairs : 1);
 	if (listed(tests, "connect"))
 		p->r.connect = measure_connect(p);
-	if (plan.nr_growth)
+	if (plan.nr_growth) {
 		measure_growth(p);
+		measure_stalled(p);
+	}
+	if (plan.bound)
+		measure_bound(p);
 }
 
 static void loopback_up(void)

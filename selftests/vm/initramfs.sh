@@ -6,7 +6,8 @@
 # kernel) is cached; what changes from run to run is packed into a second one.
 
 # Modules of the stock kernel that a guest can modprobe, for comparisons.
-STOCK_MODULES=(vsock_loopback vsock_diag unix_diag virtio_net virtio_pci)
+STOCK_MODULES=(vsock_loopback vsock_diag unix_diag virtio_net virtio_pci
+	       vhost_vsock vhost_net tun)
 
 # install_file ROOT SOURCE DEST: copies a file, and what it is linked with
 install_file()

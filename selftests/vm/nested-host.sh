@@ -33,8 +33,8 @@ guest_alive()
 	[ -s "$GUESTS/$1/pid" ] && kill -0 "$(cat "$GUESTS/$1/pid")" 2>/dev/null
 }
 
-# guest_boot CID: starts a guest with a device for its link to the host in slot
-# 2 and one for its direct link in slot 3; does not wait for it
+# guest_boot CID [QEMU-OPTION...]: starts a guest with a device for its link to
+# the host in slot 2 and one for its direct link in slot 3; does not wait for it
 #
 # Where every instruction is emulated twice, a boot takes a minute or a few
 # seconds: the BIOS only starts the kernel (qboot), what would be probed is not
@@ -42,6 +42,7 @@ guest_alive()
 guest_boot()
 {
 	cid=$1 dir=$GUESTS/$1
+	shift
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	mkfifo "$dir/ctl.in" "$dir/ctl.out"
@@ -59,7 +60,7 @@ guest_boot()
 		-chardev "file,id=console,path=$dir/console" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \
-		$(vshm guest args "$cid" qemu) \
+		$(vshm guest args "$cid" qemu) "$@" \
 		</dev/null >"$dir/qemu.log" 2>&1 &
 	echo $! >"$dir/pid"
 }

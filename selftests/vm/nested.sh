@@ -27,6 +27,11 @@ NESTED_CONFIG='{
 	"policy": [ { "src": 3, "dst": 4, "allow": true } ]
 }'
 
+# What kbuild.sh makes for the guests, and what devices they have beside the
+# links, if any.
+NESTED_KERNEL=(guest)
+NESTED_DEVICES=
+
 # guest_modules KDIR: builds the modules for the guests' kernel, in a copy so
 # that those of the host's kernel stay; prints where
 guest_modules()
@@ -60,7 +65,7 @@ nested_pack()
 	local kdir modules tcg
 
 	"$VM_DIR/deps.sh" debug
-	kdir=$("$VM_DIR/kbuild.sh" guest)
+	kdir=$("$VM_DIR/kbuild.sh" "${NESTED_KERNEL[@]}")
 	say "building modules for the guests' kernel"
 	modules=$(guest_modules "$kdir")
 	pack guest bin/busybox="$(command -v busybox)" \
@@ -118,7 +123,7 @@ nested_up()
 	fi
 	for cid in "$@"; do
 		if ! on 2 "guest_alive $cid"; then
-			on 2 "guest_boot $cid"
+			on 2 "guest_boot $cid $NESTED_DEVICES"
 			started+=("$cid")
 		fi
 	done
