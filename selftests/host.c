@@ -257,7 +257,7 @@ HEADER(features, MAGIC, VERSION, SIZE, 1, 2, 3, 2, 3, EINVAL);
 HEADER(same, MAGIC, VERSION, SIZE, 0, 2, 2, 2, 2, EINVAL);
 HEADER(other_cid, MAGIC, VERSION, SIZE, 0, 2, 3, 4, 3, EINVAL);
 HEADER(other_peer, MAGIC, VERSION, SIZE, 0, 2, 3, 2, 4, EINVAL);
-HEADER(guest_unsaid, MAGIC, VERSION, SIZE, 0, 3, 4, 3, 0, 0);
+HEADER(guest_unsaid, MAGIC, VERSION, SIZE, 0, 3, 4, 3, 0, EINVAL);
 HEADER(host_unsaid, MAGIC, VERSION, SIZE, 0, 2, 3, 3, 0, EINVAL);
 HEADER(host_for_guest, MAGIC, VERSION, SIZE, 0, 2, 3, 3, 4, EINVAL);
 HEADER(no_peer, MAGIC, VERSION, SIZE, 0, 2, 0, 2, 0, EINVAL);

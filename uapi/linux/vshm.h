@@ -154,7 +154,7 @@ enum vshm_option {
  * @in_fd: eventfd that the peer signals
  * @out_fd: eventfd that signals the peer
  * @cid: own CID, one of the two in the region's header
- * @peer_cid: the other one, or 0 for whatever guest the header says
+ * @peer_cid: the other one
  * @max_connections: limit of connections, 0 for that of the format
  *
  * The file descriptors can be closed afterwards. Closing the file that the
