@@ -49,12 +49,13 @@ def read_moves(source):
     return moves
 
 
-def border(place, towards):
-    """Where a line from the middle of a box leaves it."""
-    dx, dy = towards[0] - place[0], towards[1] - place[1]
-    scale = min(WIDTH / 2 / abs(dx) if dx else math.inf,
-                HEIGHT / 2 / abs(dy) if dy else math.inf)
-    return place[0] + dx * scale, place[1] + dy * scale
+def border(box, start, towards):
+    """Where a line that starts inside of a box leaves it."""
+    scale = math.inf
+    for middle, half, at, to in zip(box, (WIDTH / 2, HEIGHT / 2), start, towards):
+        if to != at:
+            scale = min(scale, (middle + math.copysign(half, to - at) - at) / (to - at))
+    return tuple(at + (to - at) * scale for at, to in zip(start, towards))
 
 
 def shifted(start, end, by):
@@ -69,7 +70,7 @@ def arrow(moves, start, end):
     """A line of the picture; moves both ways are drawn side by side."""
     by = 7 if start in moves[end] else 0
     a, b = shifted(PLACES[start], PLACES[end], by)
-    (x1, y1), (x2, y2) = border(a, b), border(b, a)
+    (x1, y1), (x2, y2) = border(PLACES[start], a, b), border(PLACES[end], b, a)
     return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
             f' marker-end="url(#head)"><title>{start} to {end}</title></line>')
 
@@ -82,9 +83,9 @@ def draw(moves):
         '<!-- SPDX-License-Identifier: GPL-2.0 -->',
         '<!-- made by state-machine.py from kernel/state.c -->',
         '<rect width="760" height="480" fill="#fff" stroke="none"/>',
-        '<marker id="head" viewBox="0 0 10 10" refX="9" refY="5"'
+        '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5"'
         ' markerWidth="8" markerHeight="8" orient="auto">'
-        '<path d="M0 0L10 5L0 10z" fill="#333"/></marker>',
+        '<path d="M0 0L10 5L0 10z" fill="#333"/></marker></defs>',
     ]
     lines += [arrow(moves, start, end)
               for start, to in moves.items() for end in to]
