@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What goes beside the data: timestamps, and the error
- * queue, which tells of sends with MSG_ZEROCOPY.
+ * What goes beside the data: timestamps, and the error queue, which tells of
+ * sends with MSG_ZEROCOPY. Descriptors and credentials are in scm.c.
  *
  * Data is always copied, into the peer's memory, before a call that sends it
  * returns. So the program's buffer is free at once, and the completion says so
  * with SO_EE_CODE_ZEROCOPY_COPIED; it is there for programs that wait for it.
  */
 #include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 #include <linux/skbuff.h>
 
 #include "io.h"
@@ -83,7 +84,8 @@ void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent)
 }
 
 /**
- * __vshm_recv_timestamp() - SO_TIMESTAMP and its kin, of what a call received
+ * __vshm_recv_timestamp() - SO_TIMESTAMP, SO_TIMESTAMPING and their kin, of what
+ * a call received
  * @sk: socket with one of these options
  * @msg: takes the timestamp
  * @when: when it came; for the bytes of a connection, of whose arrival shared
@@ -95,15 +97,23 @@ void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg, ktime_t when)
 {
 	bool new = sock_flag(sk, SOCK_TSTAMP_NEW);
 	struct timespec64 ts = ktime_to_timespec64(when);
+	/* of software first; twice more, for hardware, which there is none of */
+	s64 all[6] = { ts.tv_sec, ts.tv_nsec };
 	s64 value[2] = { ts.tv_sec, ts.tv_nsec };
 	int type;
 
+	if (READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_SOFTWARE &&
+	    sock_flag(sk, SOCK_TIMESTAMPING_RX_SOFTWARE))
+		put_cmsg(msg, SOL_SOCKET, new ? SO_TIMESTAMPING_NEW :
+			 SO_TIMESTAMPING_OLD, sizeof(all), all);
+	if (!sock_flag(sk, SOCK_RCVTSTAMP))
+		return;
 	if (sock_flag(sk, SOCK_RCVTSTAMPNS)) {
 		type = new ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD;
 	} else {
 		type = new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD;
 		value[1] /= NSEC_PER_USEC;
 	}
-	/* the structures of all four are these two words */
+	/* the structures of all four are these two words, those above six */
 	put_cmsg(msg, SOL_SOCKET, type, sizeof(value), value);
 }

@@ -110,6 +110,25 @@ static inline void vshm_custom_sockopt(struct socket *sock)
 #endif
 }
 
+/* 6.16: what SO_PASSCRED sets is with the options, not with the file */
+static inline bool vshm_passcred(const struct socket *sock)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+	return sock->sk->sk_scm_credentials;
+#else
+	return test_bit(SOCK_PASSCRED, &sock->flags);
+#endif
+}
+
+static inline void vshm_passcred_set(struct socket *sock, bool on)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+	sock->sk->sk_scm_credentials = on;
+#else
+	assign_bit(SOCK_PASSCRED, &sock->flags, on);
+#endif
+}
+
 /* 6.10: a string of a tracepoint is not named twice */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define vshm_assign_str(field, from) __assign_str(field)

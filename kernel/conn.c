@@ -43,6 +43,8 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 	vshm_receiver_init(&conn->rx, &mem);
 	refcount_set(&conn->refs, 2);
 	spin_lock_init(&conn->event_lock);
+	vshm_scm_queue_init(&conn->scm, false);
+	conn->local = vshm_link_is_loopback(link);
 	INIT_LIST_HEAD(&conn->post_node);
 	conn->link = link;
 	conn->sk = sk;
@@ -98,6 +100,8 @@ void vshm_conn_put(struct vshm_conn *conn)
 	for (i = 0; i < conn->rx.nr_next; i++)
 		vshm_link_ring_free(link, &conn->rx.next[i]);
 	vshm_link_ring_free(link, &conn->rx.mem);
+	vshm_scm_queue_purge(&conn->scm, true);
+	vshm_writer_forget(&conn->writer);
 	vshm_table_put(vshm_sk(conn->sk));
 	atomic_dec(&link->nr_conns);
 	call_rcu(&conn->rcu, vshm_conn_free_rcu);
@@ -193,6 +197,7 @@ void vshm_conn_detach(struct vshm_sock *vsk)
 	RCU_INIT_POINTER(vsk->conn, NULL);
 	mutex_unlock(&vsk->rx_lock);
 	mutex_unlock(&vsk->tx_lock);
+	vshm_scm_queue_purge(&conn->scm, true);
 	set_bit(VSHM_CONN_DETACHED, &conn->flags);
 	vshm_conn_finish(conn);
 	vshm_conn_put(conn);

@@ -214,6 +214,7 @@ struct vshm_dgram_send {
 	const struct sockaddr_vshm *to;
 	size_t			len;
 	long			timeo;
+	struct vshm_scm		*scm;
 	struct vshm_space	space;
 };
 
@@ -230,6 +231,19 @@ static struct vshm_sock *vshm_dgram_find(struct vshm_sock *vsk,
 				     dgram->dst_port);
 }
 
+/* Say who sends, if the receiver wants to know, or if there are descriptors. */
+static int vshm_dgram_sender(struct vshm_sock *to, struct vshm_dgram_send *call)
+{
+	struct socket *sock;
+	bool wanted;
+
+	rcu_read_lock();
+	sock = READ_ONCE(to->sk.sk_socket);
+	wanted = sock && vshm_passcred(sock);
+	rcu_read_unlock();
+	return unlikely(wanted || call->scm) ? vshm_scm_current(&call->scm) : 0;
+}
+
 /* Send to a socket of the same namespace; as vshm_queue_add(). */
 static int vshm_dgram_send_local(struct vshm_sock *vsk,
 				 struct vshm_dgram_send *call,
@@ -242,7 +256,10 @@ static int vshm_dgram_send_local(struct vshm_sock *vsk,
 	dgram->src_cid = vshm_source_cid(vsk, link, dgram->dst_cid);
 	to = vshm_dgram_find(vsk, call, dgram);
 	if (likely(to)) {
-		ret = vshm_queue_add(to, dgram, &call->msg->msg_iter);
+		ret = vshm_dgram_sender(to, call);
+		if (likely(!ret))
+			ret = vshm_queue_add(to, dgram, &call->msg->msg_iter,
+					     &call->scm);
 		sock_put(&to->sk);
 	} else {
 		trace_vshm_drop_datagram(dgram, VSHM_DROP_LISTENER);
@@ -309,7 +326,9 @@ static int vshm_dgram_send(struct vshm_sock *vsk, struct vshm_dgram_send *call)
 		link = vshm_link_find(vnet, dgram.dst_cid, to_host);
 		if (!link)
 			return -EHOSTUNREACH;
-		ret = vshm_dgram_send_link(vsk, link, call, &dgram);
+		/* what goes beside the data means nothing in another kernel */
+		ret = unlikely(call->scm) ? -EOPNOTSUPP :
+			vshm_dgram_send_link(vsk, link, call, &dgram);
 		vshm_link_put(link);
 	}
 	if (likely(ret))
@@ -384,9 +403,14 @@ int vshm_dgram_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	ret = vshm_dgram_address(vsk, &call);
 	if (unlikely(ret))
 		return ret;
-	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	ret = vshm_scm_send(sock, msg, &call.scm);
 	if (unlikely(ret))
 		return ret;
+	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	if (unlikely(ret)) {
+		vshm_scm_free(call.scm);
+		return ret;
+	}
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
@@ -403,6 +427,8 @@ int vshm_dgram_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	mutex_unlock(&vsk->tx_lock);
 	if (unlikely(!vshm_space_ready(&call.space)))
 		vshm_space_forget(vshm_sk(sk)->vnet, &call.space);
+	if (unlikely(call.scm))
+		vshm_scm_free(call.scm);
 	vshm_zerocopy_end(sk, done, ret > 0);
 	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
 	return ret > 0 ? len : ret;
@@ -420,6 +446,7 @@ struct vshm_dgram_recv {
 	size_t		copied;
 	bool		taken;
 	struct vshm_queued dgram;
+	struct vshm_scm_recv *scm;
 };
 
 /* Say who sent a datagram, and what the program wants to know beside that. */
@@ -452,6 +479,8 @@ static int vshm_dgram_copy(struct vshm_sock *vsk, struct vshm_dgram_recv *rv,
 	struct msghdr *msg = rv->msg;
 	int err = 0;
 
+	if (vshm_scm_pending(vsk->sk.sk_socket, &q->scm, &rv->scm))
+		return -ENOMEM;
 	n = vshm_copy_out(&q->out, at, &msg->msg_iter, want);
 	if (unlikely(n != want)) {
 		iov_iter_revert(&msg->msg_iter, n);
@@ -460,6 +489,11 @@ static int vshm_dgram_copy(struct vshm_sock *vsk, struct vshm_dgram_recv *rv,
 			err = -EFAULT;
 		mutex_lock(&vsk->rx_lock);
 		return err;
+	}
+	if (unlikely(rv->scm)) {
+		at = vshm_queue_at(q, dgram);
+		vshm_scm_limit(&vsk->sk, &q->scm, rv->scm, at, 1);
+		vshm_scm_take(&q->scm, rv->scm, at, rv->flags & MSG_PEEK);
 	}
 	if (want < len)
 		msg->msg_flags |= MSG_TRUNC;
@@ -551,6 +585,8 @@ int vshm_dgram_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	/* it may fault, and so has no lock held */
 	if (likely(rv.taken))
 		vshm_dgram_describe(sk, msg, &rv.dgram);
+	if (unlikely(rv.scm))
+		vshm_scm_finish(sock, msg, rv.scm, flags);
 	trace_vshm_recv(vsk, len, ret > 0 ? rv.done : ret);
 	return ret > 0 ? rv.done : ret;
 }

@@ -49,12 +49,40 @@ static inline void vshm_zerocopy_end(struct sock *sk, struct sk_buff *done,
 		__vshm_zerocopy_end(sk, done, sent);
 }
 
+/* SO_TIMESTAMP, or SO_TIMESTAMPING of what is received. */
+static inline bool vshm_wants_timestamps(const struct sock *sk)
+{
+	return sk->sk_flags & (BIT(SOCK_RCVTSTAMP) |
+			       BIT(SOCK_TIMESTAMPING_RX_SOFTWARE));
+}
+
 /* Only datagrams have a time of arrival; 0 is now. */
 static inline void vshm_recv_timestamp(struct sock *sk, struct msghdr *msg,
 				       ktime_t when)
 {
-	if (unlikely(sock_flag(sk, SOCK_RCVTSTAMP)))
+	if (unlikely(vshm_wants_timestamps(sk)))
 		__vshm_recv_timestamp(sk, msg, when ?: ktime_get_real());
+}
+
+/* May the other end take somebody else for the sender? */
+static inline bool vshm_writer_changed(const struct vshm_conn *conn)
+{
+	return conn->local && (conn->writer.cred != current_cred() ||
+			       conn->writer.pid != task_tgid(current));
+}
+
+/*
+ * Is there more to receive than data, or has the program asked who sent it? Then
+ * *@rv is what the call receives of it, else it stays NULL. 0 or -ENOMEM.
+ */
+static inline int vshm_scm_pending(const struct socket *sock,
+				   const struct vshm_scm_queue *q,
+				   struct vshm_scm_recv **rv)
+{
+	if (likely((list_empty(&q->items) && !vshm_passcred(sock)) || *rv))
+		return 0;
+	*rv = vshm_scm_begin();
+	return *rv ? 0 : -ENOMEM;
 }
 
 /* Why a socket cannot send, or 0. */

@@ -35,6 +35,7 @@ struct vshm_queue *vshm_queue_alloc(void)
 	if (!q)
 		return NULL;
 	mutex_init(&q->lock);
+	vshm_scm_queue_init(&q->scm, true);
 	q->from_cid = VSHM_CID_ANY;
 	mem.ring = &q->ring;
 	vshm_ring_init(&mem, 0);
@@ -70,6 +71,7 @@ void vshm_queue_empty(struct vshm_sock *vsk)
 	q->bytes_out = q->bytes_in;
 	kvfree(q->in.mem.data);
 	vshm_queue_use(q, NULL, 0);
+	vshm_scm_queue_purge(&q->scm, true);
 	mutex_unlock(&vsk->rx_lock);
 	mutex_unlock(&q->lock);
 }
@@ -175,7 +177,7 @@ static bool vshm_queue_publish(struct vshm_sock *to,
 		.port	= dgram->src_port,
 		.drops	= atomic_read(&to->sk.sk_drops),
 	};
-	if (sock_flag(&to->sk, SOCK_RCVTSTAMP))
+	if (vshm_wants_timestamps(&to->sk))
 		queued->stamp = ktime_get_real();
 	WRITE_ONCE(q->bytes_in, q->bytes_in + dgram->len);
 	return vshm_sender_publish(&q->in, bytes) || vshm_watched(to);
@@ -186,13 +188,14 @@ static bool vshm_queue_publish(struct vshm_sock *to,
  * @to: socket that receives it
  * @dgram: its header
  * @from: its data; advanced when 1 is returned
+ * @scm: what goes beside the data, or *@scm is NULL; NULL when 1 is returned
  *
  * Context: process context.
  * Return: 1; 0 when the pages of @from must be brought in; -ECONNREFUSED when
  * the socket is connected to somebody else; -ENOBUFS when it was dropped.
  */
 int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
-		   struct iov_iter *from)
+		   struct iov_iter *from, struct vshm_scm **scm)
 {
 	u64 bytes = VSHM_DATAGRAM_BYTES(dgram->len);
 	struct vshm_queue *q = to->queue;
@@ -207,6 +210,8 @@ int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
 				 q->in.head + sizeof(struct vshm_queued), from,
 				 dgram->len);
 		if (likely(n == dgram->len)) {
+			if (unlikely(*scm))
+				vshm_scm_add(&q->scm, scm, q->in.head, bytes);
 			wake = vshm_queue_publish(to, dgram, bytes);
 			ret = 1;
 		} else {

@@ -43,6 +43,7 @@ struct vshm_queued {
  * @ring: header of the ring, whose data area is private memory as well
  * @in: the end that adds; @lock
  * @out: the end that takes; vshm_sock.rx_lock
+ * @scm: what goes beside the data
  * @bytes_in: bytes of data ever added; @lock
  * @bytes_out: bytes of data ever taken; rx_lock
  *
@@ -56,6 +57,7 @@ struct vshm_queue {
 	struct vshm_ring	ring;
 	struct vshm_sender	in;
 	struct vshm_receiver	out;
+	struct vshm_scm_queue	scm;
 	u64			bytes_in;
 	u64			bytes_out;
 };
@@ -64,7 +66,7 @@ struct vshm_queue *vshm_queue_alloc(void);
 void vshm_queue_empty(struct vshm_sock *vsk);
 void vshm_queue_filter(struct vshm_queue *q, u32 cid, u32 port);
 int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
-		   struct iov_iter *from);
+		   struct iov_iter *from, struct vshm_scm **scm);
 int vshm_queue_move(struct vshm_sock *to, const struct vshm_datagram *dgram,
 		    const struct vshm_receiver *from);
 struct vshm_queued *vshm_queue_next(struct vshm_queue *q, int *peek_off);
@@ -72,6 +74,15 @@ bool vshm_queue_arm(const void *arg);
 void vshm_queue_take(struct vshm_queue *q, const struct vshm_queued *dgram);
 u64 vshm_queue_bytes(const struct vshm_queue *q);
 u32 vshm_queue_first(struct vshm_sock *vsk);
+
+/* Position of a datagram that vshm_queue_next() returned; rx_lock held. */
+static inline u64 vshm_queue_at(const struct vshm_queue *q,
+				const struct vshm_queued *dgram)
+{
+	u64 offset = (const u8 *)dgram - q->out.mem.data;
+
+	return q->out.tail + ((offset - q->out.tail) & q->out.mask);
+}
 
 /* Is there a datagram? Without locks: worth a look. */
 static inline bool vshm_queue_ready(const struct vshm_queue *q)

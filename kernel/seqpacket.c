@@ -53,7 +53,7 @@ static u64 vshm_seqpacket_max(struct sock *sk, const struct vshm_conn *conn)
  * meanwhile. Returns 1 when it is sent, 0 to try again, or an errno.
  */
 static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
-			       long *timeo)
+			       struct vshm_scm **scm, long *timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_packet *packet;
@@ -88,11 +88,18 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 			return vshm_send_full(sk, conn, bytes, timeo);
 	}
 
+	if (unlikely(*scm || vshm_writer_changed(conn))) {
+		err = vshm_scm_prepare(conn, scm);
+		if (err)
+			return err;
+	}
 	packet = (void *)vshm_sender_at(s, s->head);
 	packet->len = len;
 	packet->flags = msg->msg_flags & MSG_EOR ? VSHM_PACKET_EOR : 0;
 	n = vshm_copy_in(s, s->head + sizeof(*packet), &msg->msg_iter, len);
 	if (likely(n == len)) {
+		if (unlikely(*scm))
+			vshm_scm_attach(conn, scm, bytes);
 		vshm_sender_count(s, len);
 		if (vshm_sender_publish(s, bytes))
 			vshm_conn_notify(conn, VSHM_NEWS_DATA);
@@ -122,6 +129,7 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_scm *scm;
 	struct sk_buff *done;
 	long timeo;
 	int ret;
@@ -131,14 +139,19 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (unlikely(msg->msg_namelen))
 		return sock->state == SS_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
-	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	ret = vshm_scm_send(sock, msg, &scm);
 	if (unlikely(ret))
 		return ret;
+	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	if (unlikely(ret)) {
+		vshm_scm_free(scm);
+		return ret;
+	}
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
 	do {
-		ret = vshm_seqpacket_send(sk, msg, len, &timeo);
+		ret = vshm_seqpacket_send(sk, msg, len, &scm, &timeo);
 	} while (!ret);
 	if (ret > 0) {
 		vsk->tx.bytes += len;
@@ -146,6 +159,8 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	}
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
+	if (unlikely(scm))
+		vshm_scm_free(scm);
 	vshm_zerocopy_end(sk, done, ret > 0);
 	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
 	return ret > 0 ? len : sk_stream_error(sk, msg->msg_flags, ret);
@@ -161,6 +176,7 @@ struct vshm_seqpacket_recv {
 	u32		skip;
 	size_t		done;
 	bool		taken;
+	struct vshm_scm_recv *scm;
 };
 
 /*
@@ -201,6 +217,10 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 	struct msghdr *msg = rv->msg;
 	int err = 0;
 
+	if (vshm_scm_pending(vsk->sk.sk_socket, &conn->scm, &rv->scm))
+		return -ENOMEM;
+	if (unlikely(rv->scm))
+		vshm_scm_limit(&vsk->sk, &conn->scm, rv->scm, rv->at, bytes);
 	n = vshm_copy_out(&conn->rx, rv->at + sizeof(*packet) + rv->skip,
 			  &msg->msg_iter, want);
 	if (unlikely(n != want)) {
@@ -211,6 +231,9 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 		mutex_lock(&vsk->rx_lock);
 		return err;
 	}
+	if (unlikely(rv->scm))
+		vshm_scm_take(&conn->scm, rv->scm, rv->at,
+			      rv->flags & MSG_PEEK);
 	if (unlikely(rv->flags & MSG_PEEK)) {
 		vsk->peeked = rv->at + bytes;
 		sk_peek_offset_fwd(&vsk->sk, want);
@@ -321,6 +344,8 @@ int vshm_seqpacket_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	mutex_unlock(&vsk->rx_lock);
 	if (ret > 0 && rv.taken)
 		vshm_recv_timestamp(sk, msg, 0);
+	if (unlikely(rv.scm))
+		vshm_scm_finish(sock, msg, rv.scm, flags);
 	trace_vshm_recv(vsk, len, ret > 0 ? rv.done : ret);
 	return ret > 0 ? rv.done : ret;
 }

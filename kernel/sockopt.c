@@ -79,6 +79,22 @@ static int vshm_zerocopy_option(struct sock *sk, sockptr_t optval,
 	return 0;
 }
 
+/* From Linux 6.16 on it is in the hands of the family alone. */
+static int vshm_passcred_option(struct socket *sock, sockptr_t optval,
+				unsigned int optlen)
+{
+	int on;
+
+	if (optlen < sizeof(on))
+		return -EINVAL;
+	if (copy_from_sockptr(&on, optval, sizeof(on)))
+		return -EFAULT;
+	lock_sock(sock->sk);
+	vshm_passcred_set(sock, on);
+	release_sock(sock->sk);
+	return 0;
+}
+
 /**
  * vshm_setsockopt() - setsockopt(2) at the family's level
  * @sock: socket
@@ -98,6 +114,8 @@ int vshm_setsockopt(struct socket *sock, int level, int optname,
 
 	if (level == SOL_SOCKET && optname == SO_ZEROCOPY)
 		return vshm_zerocopy_option(sock->sk, optval, optlen);
+	if (level == SOL_SOCKET && optname == SO_PASSCRED)
+		return vshm_passcred_option(sock, optval, optlen);
 	if (level == SOL_SOCKET)
 		return sock_setsockopt(sock, level, optname, optval, optlen);
 	if (level != vshm_family)

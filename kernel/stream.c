@@ -20,7 +20,8 @@
  * Send some bytes, or wait for space. tx_lock is held, and may be dropped
  * meanwhile. Returns bytes sent, 0 to try again, or an errno.
  */
-static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg, long *timeo)
+static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg,
+			      struct vshm_scm **scm, long *timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
 	size_t left = msg_data_left(msg), n, done;
@@ -50,7 +51,14 @@ static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg, long *timeo)
 		n = min_t(size_t, n, space);
 	}
 
+	if (unlikely(*scm || vshm_writer_changed(conn))) {
+		ret = vshm_scm_prepare(conn, scm);
+		if (ret)
+			return ret;
+	}
 	done = vshm_copy_in(&conn->tx, conn->tx.head, &msg->msg_iter, n);
+	if (unlikely(*scm && done))
+		vshm_scm_attach(conn, scm, done);
 	if (likely(done) && vshm_sender_publish(&conn->tx, done))
 		vshm_conn_notify(conn, VSHM_NEWS_DATA);
 	vshm_count_tx(conn, done);
@@ -78,6 +86,7 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_scm *scm;
 	struct sk_buff *done;
 	size_t sent = 0;
 	ssize_t ret = 0;
@@ -88,9 +97,14 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (unlikely(msg->msg_namelen))
 		return sock->state == SS_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
-	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	ret = vshm_scm_send(sock, msg, &scm);
 	if (unlikely(ret))
 		return ret;
+	ret = vshm_zerocopy_begin(sk, msg, len, &done);
+	if (unlikely(ret)) {
+		vshm_scm_free(scm);
+		return ret;
+	}
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
@@ -100,7 +114,7 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		/* what was sent comes first, an error with the next call */
 		if (sent && (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
 			break;
-		ret = vshm_send_some(sk, msg, &timeo);
+		ret = vshm_send_some(sk, msg, &scm, &timeo);
 		if (ret < 0)
 			break;
 		sent += ret;
@@ -113,6 +127,8 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	}
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
+	if (unlikely(scm))
+		vshm_scm_free(scm);
 	vshm_zerocopy_end(sk, done, sent);
 	trace_vshm_send(vsk, len, sent ? sent : ret);
 	if (sent || !ret)
@@ -131,6 +147,7 @@ struct vshm_recv {
 	bool		peek;
 	u8		shut;
 	int		err;
+	struct vshm_scm_recv *scm;
 };
 
 /* Nothing more to receive: returns 1 at the end, 0 to try again, or an errno. */
@@ -153,16 +170,21 @@ static int vshm_recv_wait(struct sock *sk, struct vshm_conn *conn,
 			      &rv->timeo);
 }
 
+/* Where the next byte to be received is. */
+static u64 vshm_recv_at(const struct vshm_conn *conn,
+			const struct vshm_recv *rv)
+{
+	return conn->rx.tail + (rv->peek ? rv->skip + rv->done : 0);
+}
+
 /* Copy what there is; returns bytes, or -EFAULT. */
 static ssize_t vshm_recv_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 			      struct vshm_recv *rv, u64 avail)
 {
 	struct vshm_receiver *r = &conn->rx;
 	size_t n, done;
-	u64 at = r->tail;
+	u64 at = vshm_recv_at(conn, rv);
 
-	if (rv->peek)
-		at += rv->skip + rv->done;
 	n = min_t(u64, min_t(u64, avail, rv->len - rv->done), VSHM_PIECE);
 	done = vshm_copy_out(r, at, &rv->msg->msg_iter, n);
 	if (!rv->peek && done) {
@@ -170,6 +192,8 @@ static ssize_t vshm_recv_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 			vshm_conn_notify(conn, VSHM_NEWS_SPACE);
 		vshm_count_rx(conn, done);
 	}
+	if (unlikely(rv->scm && done))
+		vshm_scm_take(&conn->scm, rv->scm, at, rv->peek);
 	if (likely(done == n))
 		return done;
 
@@ -219,12 +243,21 @@ static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
 	if (rv->peek)
 		avail = max_t(s64, avail - rv->skip - rv->done, 0);
 	if (likely(avail)) {
+		if (vshm_scm_pending(sk->sk_socket, &conn->scm, &rv->scm))
+			return -ENOMEM;
+		if (unlikely(rv->scm))
+			avail = vshm_scm_limit(sk, &conn->scm, rv->scm,
+					       vshm_recv_at(conn, rv), avail);
+		if (unlikely(!avail))
+			return 1;
 		n = vshm_recv_copy(vsk, conn, rv, avail);
 		if (n < 0)
 			return n;
 		rv->done += n;
 		return rv->done == rv->len;
 	}
+	if (unlikely(rv->scm && rv->scm->cookie.fp))
+		return 1;
 	if (rv->peek && conn && conn->rx.nr_next && vshm_recv_carry(conn))
 		return 0;
 	if (rv->done >= rv->target || (conn && vshm_peek_ends(conn, rv)))
@@ -286,6 +319,8 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	mutex_unlock(&vsk->rx_lock);
 	if (rv.done)
 		vshm_recv_timestamp(sk, msg, 0);
+	if (unlikely(rv.scm))
+		vshm_scm_finish(sock, msg, rv.scm, flags);
 	trace_vshm_recv(vsk, len, rv.done || ret > 0 ? rv.done : ret);
 	if (rv.done || ret > 0)
 		return rv.done;

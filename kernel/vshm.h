@@ -5,7 +5,7 @@
  *   af_vshm.c connect.c sockopt.c  the socket calls
  *   stream.c seqpacket.c io.c wait.c   sending, receiving, waiting
  *   dgram.c queue.c dgram_link.c   datagrams: calls, a socket's queue, a link's
- *   ancillary.c cred.c             what goes beside the data; SO_PEERCRED
+ *   ancillary.c scm.c cred.c       what goes beside the data; SO_PEERCRED
  *   state.c table.c                status of a socket; the socket table
  *   conn.c control.c               a connection; the control protocol
  *   ring.c                         the ring
@@ -66,6 +66,7 @@
 
 #include "compat.h"
 #include "ring.h"
+#include "scm.h"
 
 #if BITS_PER_LONG != 64 || !defined(__LITTLE_ENDIAN)
 #error "the shared memory of vshm is that of 64-bit little-endian machines"
@@ -495,7 +496,10 @@ struct vshm_spin {
  * @reason: for a reset: errno or 0
  * @post_node: in vshm_region_link.posts; its post_lock
  * @event_lock: see vshm.h; taken from interrupts
+ * @local: the other end is in this kernel
+ * @writer: who the other end thinks is sending, when @local; tx_lock
  * @tx: send queue: the peer's ring
+ * @scm: what goes beside the data in the receive queue
  * @rx: receive queue: our ring, mem.ring is NULL once it is detached
  * @tx_spin: bounds what the peer can make a sender do; tx_lock
  * @rx_spin: the same of a receiver; rx_lock
@@ -520,7 +524,10 @@ struct vshm_conn {
 
 	spinlock_t		event_lock;
 	struct vshm_sender	tx ____cacheline_aligned_in_smp;
+	struct vshm_writer	writer;
+	bool			local;
 	struct vshm_receiver	rx ____cacheline_aligned_in_smp;
+	struct vshm_scm_queue	scm;
 	struct vshm_spin	tx_spin;
 	struct vshm_spin	rx_spin;
 	struct rcu_head		rcu;

@@ -10,6 +10,7 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 
 #define MB	(1 << 20)
 
@@ -495,6 +496,46 @@ TEST_F(any, timestamps)
 			  value[0] * 1000000000LL + value[1]);
 		EXPECT_GE(after.tv_sec * 1000000000LL + after.tv_nsec,
 			  value[0] * 1000000000LL + value[1]);
+	}
+}
+
+/* What SO_TIMESTAMPING asks for of what is received is the same time. */
+TEST_F(any, timestamping)
+{
+	int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+	char control[200], data[8];
+	struct iovec iov = { data, sizeof(data) };
+	struct timespec before, after;
+
+	ASSERT_EQ(0, setsockopt(self->p.s, SOL_SOCKET, SO_TIMESTAMPING, &flags,
+				sizeof(flags)));
+	clock_gettime(CLOCK_REALTIME, &before);
+	for (int i = 0; i < 2; i++) {
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+				      .msg_control = control,
+				      .msg_controllen = sizeof(control) };
+		struct scm_timestamping stamps;
+		struct cmsghdr *cmsg;
+
+		ASSERT_EQ(4, send(self->p.c, "time", 4, 0));
+		ASSERT_EQ(4, recvmsg(self->p.s, &msg, 0));
+		clock_gettime(CLOCK_REALTIME, &after);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		if (i) {
+			EXPECT_EQ(NULL, cmsg);
+			break;
+		}
+		ASSERT_NE(NULL, cmsg);
+		EXPECT_EQ(SOL_SOCKET, cmsg->cmsg_level);
+		EXPECT_EQ(SCM_TIMESTAMPING, cmsg->cmsg_type);
+		memcpy(&stamps, CMSG_DATA(cmsg), sizeof(stamps));
+		EXPECT_LE(before.tv_sec, stamps.ts[0].tv_sec);
+		EXPECT_GE(after.tv_sec, stamps.ts[0].tv_sec);
+		EXPECT_EQ(0, stamps.ts[2].tv_sec);
+		/* recorded, but not asked for */
+		flags = SOF_TIMESTAMPING_RX_SOFTWARE;
+		ASSERT_EQ(0, setsockopt(self->p.s, SOL_SOCKET, SO_TIMESTAMPING,
+					&flags, sizeof(flags)));
 	}
 }
 

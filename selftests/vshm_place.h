@@ -2,7 +2,8 @@
 /*
  * Two connected sockets, of a type and at a place: over loopback, or over a link
  * between a host and a guest, of whom either may have connected. What is tested
- * with this fixture holds everywhere.
+ * with this fixture holds everywhere. Two datagram sockets are connected to each
+ * other.
  */
 #ifndef VSHM_PLACE_H
 #define VSHM_PLACE_H
@@ -52,12 +53,31 @@ static inline int vshm_place_socket(const struct vshm_place *p)
 	return vshm_ns_enter(p->from) ? -1 : socket(vshm_family(), p->type, 0);
 }
 
+/* Another two datagram sockets that are connected to each other; 0 or -1. */
+static inline int vshm_place_dgrams(const struct vshm_place *p, int *c, int *s)
+{
+	uint32_t cid = VSHM_CID_LOCAL;
+
+	*c = vshm_place_socket(p);
+	*s = vshm_ns_enter(p->to) ? -1 : socket(vshm_family(), p->type, 0);
+	if (p->linked)
+		cid = p->bed.end[p->from == p->ns[1]].cid;
+	if (vshm_bind(*s, VSHM_CID_ANY, VSHM_PORT_ANY) ||
+	    vshm_bind(*c, VSHM_CID_ANY, VSHM_PORT_ANY) ||
+	    vshm_connect(*s, cid, vshm_port(*c)) ||
+	    vshm_connect(*c, p->cid, vshm_port(*s)))
+		return -1;
+	return vshm_ns_enter(p->from);
+}
+
 /* Another two connected sockets; 0 or -1. */
 static inline int vshm_place_pair(const struct vshm_place *p, int *c, int *s)
 {
-	int listener = vshm_place_listener(p, 1);
-	int ret = -1;
+	int listener, ret = -1;
 
+	if (p->type == SOCK_DGRAM)
+		return vshm_place_dgrams(p, c, s);
+	listener = vshm_place_listener(p, 1);
 	*c = vshm_place_socket(p);
 	*s = -1;
 	if (!vshm_connect(*c, p->cid, vshm_port(listener)))
@@ -109,7 +129,7 @@ static inline bool vshm_place_close(struct vshm_place *p)
 	return clean;
 }
 
-/* FIXTURE(name) with self->p, and the places of streams, packets, or both. */
+/* FIXTURE(name) with self->p, and the places of streams, packets, datagrams. */
 #define VSHM_PLACE_FIXTURE(name)					\
 	FIXTURE(name) { struct vshm_place p; };				\
 	FIXTURE_VARIANT(name) { int type; int side; };			\
@@ -134,5 +154,10 @@ static inline bool vshm_place_close(struct vshm_place *p)
 	FIXTURE_VARIANT_ADD(name, packet_loopback) { SOCK_SEQPACKET, -1 }; \
 	FIXTURE_VARIANT_ADD(name, packet_host) { SOCK_SEQPACKET, 0 };	\
 	FIXTURE_VARIANT_ADD(name, packet_guest) { SOCK_SEQPACKET, 1 };
+
+#define VSHM_PLACE_DATAGRAMS(name)					\
+	FIXTURE_VARIANT_ADD(name, dgram_loopback) { SOCK_DGRAM, -1 };	\
+	FIXTURE_VARIANT_ADD(name, dgram_host) { SOCK_DGRAM, 0 };	\
+	FIXTURE_VARIANT_ADD(name, dgram_guest) { SOCK_DGRAM, 1 };
 
 #endif /* VSHM_PLACE_H */

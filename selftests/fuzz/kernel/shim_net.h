@@ -58,6 +58,7 @@ enum { SS_FREE, SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED };
 enum {
 	SOCK_DEAD, SOCK_KEEPOPEN, SOCK_LINGER, SOCK_FASYNC, SOCK_RCU_FREE,
 	SOCK_ZEROCOPY, SOCK_RCVTSTAMP, SOCK_RXQ_OVFL,
+	SOCK_TIMESTAMPING_RX_SOFTWARE,
 };
 
 struct sock;
@@ -81,8 +82,17 @@ struct msghdr {
 	void		*msg_name;
 	int		msg_namelen;
 	struct iov_iter	msg_iter;
+	size_t		msg_controllen;
 	unsigned int	msg_flags;
 };
+
+/* nobody sends anything but data, and all is sent by the same process */
+struct scm_cookie { struct pid *pid; void *fp; };
+#define current_cred()		NULL
+#define task_tgid(task)		NULL
+#define SOCK_PASSCRED		3
+#define SO_PASSCRED		16
+#define assign_bit(nr, addr, on)	((on) ? set_bit(nr, addr) : clear_bit(nr, addr))
 #define msg_data_left(m)	((m)->msg_iter.count)
 #define pagefault_disable()	((void)0)
 #define pagefault_enable()	((void)0)
@@ -138,6 +148,7 @@ int sk_set_peek_off(struct sock *sk, int val);
 struct socket {
 	int				state;
 	short				type;
+	unsigned long			flags;
 	struct file			*file;
 	struct sock			*sk;
 	const struct proto_ops		*ops;

@@ -57,11 +57,54 @@ void vshm_cred_copy(struct sock *sk, struct sock *listener)
 {
 }
 
+int __vshm_scm_send(struct socket *sock, struct msghdr *msg,
+		    struct vshm_scm **scm)
+{
+	return 0;
+}
+
+int vshm_scm_current(struct vshm_scm **scm)
+{
+	return 0;
+}
+
+int vshm_scm_prepare(struct vshm_conn *conn, struct vshm_scm **scm)
+{
+	return 0;
+}
+
+u64 vshm_scm_limit(struct sock *sk, struct vshm_scm_queue *q,
+		   struct vshm_scm_recv *rv, u64 at, u64 avail)
+{
+	return avail;
+}
+
+void vshm_scm_queue_init(struct vshm_scm_queue *q, bool single)
+{
+	INIT_LIST_HEAD(&q->items);
+}
+
+struct vshm_scm_recv *vshm_scm_begin(void)
+{
+	return NULL;
+}
+
 #define STUB_INIT(name, ...) int name(__VA_ARGS__) { return 0; }
 #define STUB_EXIT(name, ...) void name(__VA_ARGS__) { }
 
 STUB_INIT(vshm_event_init, void)
 STUB_EXIT(vshm_event_exit, void)
+STUB_EXIT(vshm_scm_free, struct vshm_scm *scm)
+STUB_EXIT(vshm_scm_attach, struct vshm_conn *conn, struct vshm_scm **scm,
+	  u64 bytes)
+STUB_EXIT(vshm_scm_add, struct vshm_scm_queue *q, struct vshm_scm **scm,
+	  u64 start, u64 bytes)
+STUB_EXIT(vshm_writer_forget, struct vshm_writer *writer)
+STUB_EXIT(vshm_scm_queue_purge, struct vshm_scm_queue *q, bool close)
+STUB_EXIT(vshm_scm_take, struct vshm_scm_queue *q, struct vshm_scm_recv *rv,
+	  u64 at, bool peek)
+STUB_EXIT(vshm_scm_finish, struct socket *sock, struct msghdr *msg,
+	  struct vshm_scm_recv *rv, int flags)
 STUB_EXIT(vshm_vsock_init, void)
 STUB_EXIT(vshm_vsock_exit, void)
 STUB_INIT(vshm_diag_init, void)

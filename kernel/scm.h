@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Descriptors and credentials beside the data, between sockets of one kernel.
+ */
+#ifndef _VSHM_SCM_H
+#define _VSHM_SCM_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <net/scm.h>
+
+/**
+ * struct vshm_scm - what goes beside the data of one message
+ * @node: in vshm_scm_queue.items
+ * @start: position of the message in its ring
+ * @end: position behind it, or behind what was published with it
+ * @said: the credentials are those that the program gave
+ * @cookie: who sent it, and descriptors, if there are any
+ */
+struct vshm_scm {
+	struct list_head	node;
+	u64			start;
+	u64			end;
+	bool			said;
+	struct scm_cookie	cookie;
+};
+
+/**
+ * struct vshm_scm_queue - what goes beside the data of a receive queue
+ * @lock: guards @items and @closed, innermost; who takes an item away has the
+ *	receiving direction as well
+ * @items: &struct vshm_scm, by position
+ * @closed: nothing more is added
+ * @single: credentials are those of one message, and not of all up to the next
+ * @writer: who wrote the byte at the tail; without a pid, who has the other end
+ *	of the connection; receiving direction
+ */
+struct vshm_scm_queue {
+	spinlock_t		lock;
+	struct list_head	items;
+	bool			closed;
+	bool			single;
+	struct scm_cookie	writer;
+};
+
+/**
+ * struct vshm_writer - who the other end thinks is sending; tx_lock
+ * @cred: the last that sent, or NULL
+ * @pid: the same
+ * @told: some item told of it
+ */
+struct vshm_writer {
+	const struct cred	*cred;
+	struct pid		*pid;
+	bool			told;
+};
+
+/**
+ * struct vshm_scm_recv - what one call received beside the data
+ * @cookie: for scm_recv()
+ * @end: where the data ends that came with descriptors; the call goes no further
+ * @taken: data was received, and @cookie says what there is to say of it
+ */
+struct vshm_scm_recv {
+	struct scm_cookie	cookie;
+	u64			end;
+	bool			taken;
+};
+
+struct sock;
+struct socket;
+struct vshm_conn;
+
+int __vshm_scm_send(struct socket *sock, struct msghdr *msg,
+		    struct vshm_scm **scm);
+int vshm_scm_current(struct vshm_scm **scm);
+void vshm_scm_free(struct vshm_scm *scm);
+int vshm_scm_prepare(struct vshm_conn *conn, struct vshm_scm **scm);
+void vshm_scm_attach(struct vshm_conn *conn, struct vshm_scm **scm, u64 bytes);
+void vshm_scm_add(struct vshm_scm_queue *q, struct vshm_scm **scm, u64 start,
+		  u64 bytes);
+void vshm_writer_forget(struct vshm_writer *writer);
+void vshm_scm_queue_init(struct vshm_scm_queue *q, bool single);
+void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close);
+struct vshm_scm_recv *vshm_scm_begin(void);
+u64 vshm_scm_limit(struct sock *sk, struct vshm_scm_queue *q,
+		   struct vshm_scm_recv *rv, u64 at, u64 avail);
+void vshm_scm_take(struct vshm_scm_queue *q, struct vshm_scm_recv *rv, u64 at,
+		   bool peek);
+void vshm_scm_finish(struct socket *sock, struct msghdr *msg,
+		     struct vshm_scm_recv *rv, int flags);
+
+/* What a call says beside its data: 0, with *@scm set or NULL, or an errno. */
+static inline int vshm_scm_send(struct socket *sock, struct msghdr *msg,
+				struct vshm_scm **scm)
+{
+	*scm = NULL;
+	if (likely(!msg->msg_controllen))
+		return 0;
+	return __vshm_scm_send(sock, msg, scm);
+}
+
+#endif /* _VSHM_SCM_H */
