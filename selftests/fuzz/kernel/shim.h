@@ -116,6 +116,7 @@ extern unsigned long jiffies;
 #define LINUX_VERSION_CODE	0x060100
 #define KERNEL_VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
 #define pr_err(...)	((void)0)
+#define pr_err_ratelimited(...)	((void)0)
 #define pr_notice(...)	((void)0)
 #define pr_info(...)	((void)0)
 #define sched_clock()	0
