@@ -6,23 +6,24 @@
 # (socat tells of a reset while it reads only with -d, and then ends with
 # status 0.)
 
-# streams: endless streams both ways between the host and guest 3; in the host a
+# streams: endless streams both ways between the host and guest 4; in the host a
 # sender and a receiver, named send and receive, and a second pair, named push
 # and held, whose receivers do not read. The guest's programs start last, since
 # with them it has little time for anything else.
 streams()
 {
-	on 3 'background receive socat -u "$(listen 5003)" /dev/null
+	on 4 'background receive socat -u "$(listen 5003)" /dev/null
 	      background held socat -u "$(listen 5004)" /dev/null
-	      eventually 5 has_sockets 2 state LISTENING
+	      eventually 5 has_sockets 1 l.port 5003 state LISTENING
+	      eventually 5 has_sockets 1 l.port 5004 state LISTENING
 	      signal held STOP'
 	on 2 'background receive socat -d -u "$(listen 5003)" /dev/null
 	      background held socat -d -u "$(listen 5004)" /dev/null
-	      background push socat -u /dev/zero "$(connect 3 5004)"
+	      background push socat -u /dev/zero "$(connect 4 5004)"
 	      eventually 5 has_sockets 1 r.port 5004 state CONNECTED'
-	on 3 'background push socat -u /dev/zero "$(connect 2 5004)"
+	on 4 'background push socat -u /dev/zero "$(connect 2 5004)"
 	      background send socat -u /dev/zero "$(connect 2 5003)"'
-	on 2 'background send socat -u /dev/zero "$(connect 3 5003)"
+	on 2 'background send socat -u /dev/zero "$(connect 4 5003)"
 	      eventually 60 has_sockets 1 l.port 5003 state CONNECTED
 	      eventually 60 has_sockets 1 l.port 5004 state CONNECTED
 	      eventually 60 has_sockets 1 r.port 5003 state CONNECTED
@@ -30,7 +31,8 @@ streams()
 }
 
 # all_reset COMMAND: host script that runs COMMAND, and then sees every program of
-# streams in the host learn within 2 s that its peer is gone
+# streams in the host learn within 2 s that its peer is gone, and no connection
+# left that it forwarded
 all_reset()
 {
 	echo "$1"'
@@ -46,33 +48,35 @@ all_reset()
 	eventually 5 no_sockets'
 }
 
-# forwarded_cut_off: a stream from guest 3 through the host, whose other end is
-# killed
-forwarded_cut_off()
+# forwarded: a stream from guest 3 to guest 4 through the host, whose receiver
+# does not read
+forwarded()
+{
+	on 4 'background forwarded socat -u "$(listen 5005)" /dev/null
+	      eventually 5 has_sockets 1 l.port 5005 state LISTENING
+	      signal forwarded STOP'
+	on 3 'background send socat -u /dev/zero "$(connect 4 5005)"'
+	on 2 'eventually 60 has_sockets 2 state CONNECTED'
+}
+
+# The host talks to the guest that is killed, and so does another guest through
+# the host. (One guest for both, since it takes long to start again.)
+test_guest_killed()
 {
 	direct unbind
-	on 4 'background receive socat -u "$(listen 5003)" /dev/null
-	      eventually 5 has_sockets 1 l.port 5003'
-	on 3 'background send socat -u /dev/zero "$(connect 4 5003)"'
-	on 2 'eventually 60 has_sockets 2 state CONNECTED
-	      guest_kill 4
-	      eventually 2 no_sockets'
+	forwarded
+	streams
+	on 2 "$(all_reset 'guest_kill 4')"
 	on 3 'eventually 2 grep "Connection reset by peer" /run/send.out
 	      join send 2 || true
 	      eventually 5 no_sockets'
 }
 
-# Both in one test, since it takes a guest long to start again.
-test_guests_killed()
+# Over both of its links
+test_killed_guest_returns()
 {
-	forwarded_cut_off
-	streams
-	on 2 "$(all_reset 'guest_kill 3')"
-}
-
-test_killed_guests_return()
-{
-	greet 2 3
+	greet 2 4
+	direct bind
 	greet 4 3
 }
 

@@ -18,15 +18,14 @@ greet()
 # 3 of each. Without it they reach each other through the host.
 direct()
 {
-	local cid
+	local cid device=0000:00:03.0 driver=/sys/bus/pci/drivers/vshm_ivshmem
 
 	for cid in 3 4; do
-		on "$cid" "echo 0000:00:03.0 >/sys/bus/pci/drivers/vshm_ivshmem/$1"
+		# a guest that was started anew has it already
+		on "$cid" "[ $1 = bind -a -e $driver/$device ] || echo $device >$driver/$1"
 	done
 	if [ "$1" = bind ]; then
-		for cid in 3 4; do
-			on "$cid" "eventually 5 grep -q '$cid $((7 - cid)) up' /proc/net/vshm_links"
-		done
+		on 4 "eventually 5 grep -q '4 3 up' /proc/net/vshm_links"
 	fi
 }
 
@@ -64,7 +63,8 @@ check_nested()
 {
 	local file test
 
-	nested_pack
+	attempt "nested: the guests' kernel and file system" nested_pack
+	[ -e "$RUN/nested.cpio" ] || return 0
 	attempt "nested: host and guests start" nested_up 3 4
 	for file in "$@"; do
 		# shellcheck disable=SC1090

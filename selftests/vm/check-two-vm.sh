@@ -16,11 +16,16 @@ up()
 	vm_alive "$1" || link_boot "$1" "${archives[@]}"
 }
 
-# loaded NAME: waits for a VM that was started, and loads the modules
+# loaded NAME: waits for a VM that was started, and loads the modules. Now and then
+# an emulated kernel hangs while it boots, before it has a module; that one is
+# started once more.
 loaded()
 {
 	[ -e "$RUN/$1/loaded" ] && return
-	vm_ready "$1"
+	vm_ready "$1" || {
+		up "$1"
+		vm_ready "$1"
+	}
 	vm "$1" load
 	touch "$RUN/$1/loaded"
 }

@@ -64,8 +64,9 @@ nested_pack()
 {
 	local kdir modules tcg
 
-	"$VM_DIR/deps.sh" debug
-	kdir=$("$VM_DIR/kbuild.sh" "${NESTED_KERNEL[@]}")
+	"$VM_DIR/deps.sh" check debug
+	# two minutes of two processors, when it is not in the cache
+	kdir=$(timeout $((900 * VM_SLOW)) "$VM_DIR/kbuild.sh" "${NESTED_KERNEL[@]}")
 	say "building modules for the guests' kernel"
 	modules=$(guest_modules "$kdir")
 	pack guest bin/busybox="$(command -v busybox)" \
