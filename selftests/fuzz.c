@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Calls drawn at random, some right and some wrong, on sockets that several
- * threads share: over loopback, two links and forwarding, while the links come
+ * tasks share: over loopback, two links and forwarding, while the links come
  * and go and signals interrupt what blocks; once as they are, once with
  * requests for memory that fail.
  *
- * Each thread draws from a seed of its own, which comes from the one that is
- * printed. VSHM_SEED and VSHM_STEPS in the environment set the seed and the
- * number of steps of each thread.
+ * The tasks share files and not memory: where user space of one process does not
+ * run on several CPUs at once, as in User-Mode Linux, its calls still do. Each
+ * draws from a seed of its own, which comes from the one that is printed.
+ * VSHM_SEED and VSHM_STEPS in the environment set the seed and the number of
+ * steps of each task.
  */
 #include "vshm_bed.h"
 #include "vshm_fault.h"
@@ -18,9 +20,11 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
-#define THREADS		4
+#define TASKS		4
 #define STEPS		2500
 #define CALLS		10	/* in each step */
 #define POOL		48	/* sockets at a time */
@@ -28,12 +32,10 @@
 #define BUFFER		(96 * 1024)
 #define ERRNO_MAX	133	/* a program never sees those above */
 
-static int pool[POOL];
 static int epoll_fd;
-static struct vshm_bed beds[2];
 
 /**
- * struct fuzz - one thread
+ * struct fuzz - one task
  * @random: what the next number is drawn from
  * @ns: the namespace that it makes sockets in
  * @steps: how many
@@ -43,8 +45,8 @@ static struct vshm_bed beds[2];
  * @calls: made
  * @good: those that succeeded
  * @strange: an errno that no program should see, or 0
- * @done: at the end
  * @bounces: lets ends of links go and come back
+ * @pid: process, until it has ended
  */
 struct fuzz {
 	uint64_t random;
@@ -56,10 +58,21 @@ struct fuzz {
 	unsigned long calls;
 	unsigned long good;
 	int strange;
-	bool done;
 	bool bounces;
-	pthread_t thread;
+	pid_t pid;
 };
+
+/**
+ * struct shared - memory of all tasks
+ * @pool: sockets
+ * @beds: links of the host to both guests
+ * @f: the tasks
+ */
+static struct shared {
+	int pool[POOL];
+	struct vshm_bed beds[2];
+	struct fuzz f[TASKS];
+} *shared;
 
 static uint64_t draw(struct fuzz *f)
 {
@@ -76,7 +89,7 @@ static bool often(struct fuzz *f, int n)
 
 static int any_fd(struct fuzz *f)
 {
-	return __atomic_load_n(&pool[draw(f) % POOL], __ATOMIC_RELAXED);
+	return __atomic_load_n(&shared->pool[draw(f) % POOL], __ATOMIC_RELAXED);
 }
 
 /* A new socket takes the place of another. */
@@ -86,7 +99,8 @@ static int keep(struct fuzz *f, int fd)
 
 	if (fd < 0)
 		return -1;
-	old = __atomic_exchange_n(&pool[draw(f) % POOL], fd, __ATOMIC_RELAXED);
+	old = __atomic_exchange_n(&shared->pool[draw(f) % POOL], fd,
+				  __ATOMIC_RELAXED);
 	if (old >= 0)
 		close(old);
 	return 0;
@@ -174,7 +188,7 @@ static int call_pair(struct fuzz *f)
 
 static int call_close(struct fuzz *f)
 {
-	int fd = __atomic_exchange_n(&pool[draw(f) % POOL], -1,
+	int fd = __atomic_exchange_n(&shared->pool[draw(f) % POOL], -1,
 				     __ATOMIC_RELAXED);
 
 	return fd < 0 ? 0 : close(fd);
@@ -447,15 +461,15 @@ static int call_device(struct fuzz *f)
 	struct {
 		struct vshm_attach attach;
 		uint64_t more[4];
-	} arg = { .attach = vshm_bed_args(&beds[0], 0) };
+	} arg = { .attach = vshm_bed_args(&shared->beds[0], 0) };
 	uint32_t *word = (uint32_t *)&arg;
 
 	for (int i = draw(f) % 4; i >= 0; i--)
 		word[draw(f) % (sizeof(arg) / 4)] = any_value(f);
 	/* the CIDs of the links stay those of the links */
 	arg.attach.memory_fd = often(f, 2) ? any_fd(f) : (int)any_value(f);
-	if (arg.attach.memory_fd == beds[0].memfd ||
-	    arg.attach.memory_fd == beds[1].memfd)
+	if (arg.attach.memory_fd == shared->beds[0].memfd ||
+	    arg.attach.memory_fd == shared->beds[1].memfd)
 		arg.attach.memory_fd = -1;
 	ret = ioctl(fd, often(f, 8) ? known[draw(f) % 2] : draw(f),
 		    often(f, 8) ? (void *)&arg : (void *)draw(f));
@@ -464,12 +478,12 @@ static int call_device(struct fuzz *f)
 }
 
 /*
- * One end goes and comes back; one thread does it. A thread that duplicates a
+ * One end goes and comes back; one task does it. A task that duplicates a
  * number that it read long ago may hold the device open for a while.
  */
 static void bounce(struct fuzz *f)
 {
-	struct vshm_bed *bed = &beds[draw(f) % 2];
+	struct vshm_bed *bed = &shared->beds[draw(f) % 2];
 	int side = draw(f) % 2;
 
 	vshm_bed_detach(bed, side);
@@ -510,10 +524,8 @@ static void fuzz_call(struct fuzz *f)
 		f->strange = err;
 }
 
-static void *fuzz_run(void *arg)
+static void fuzz_run(struct fuzz *f)
 {
-	struct fuzz *f = arg;
-
 	if (vshm_ns_enter(f->ns))
 		abort();
 	sigemptyset(&f->signals);
@@ -528,25 +540,25 @@ static void *fuzz_run(void *arg)
 	}
 	if (f->nth >= 0)
 		close(f->nth);
-	__atomic_store_n(&f->done, true, __ATOMIC_RELEASE);
-	return NULL;
 }
 
 FIXTURE(fuzz) {
 	int ns[3];
 	long taint;
-	struct fuzz f[THREADS];
 };
 
 FIXTURE_SETUP(fuzz)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, shared);
 	self->taint = vshm_taint();
 	for (int i = 0; i < 3; i++)
 		self->ns[i] = vshm_ns_new();
 	for (int i = 0; i < 2; i++)
-		ASSERT_EQ(0, vshm_bed_link(&beds[i], self->ns[0],
+		ASSERT_EQ(0, vshm_bed_link(&shared->beds[i], self->ns[0],
 					   VSHM_CID_HOST, self->ns[i + 1],
 					   3 + i));
 	ASSERT_EQ(0, vshm_ns_policy(self->ns[0], VSHM_CID_ANY, VSHM_CID_ANY,
@@ -555,28 +567,29 @@ FIXTURE_SETUP(fuzz)
 	sigaction(SIGIO, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	for (int i = 0; i < POOL; i++)
-		pool[i] = -1;
+		shared->pool[i] = -1;
 	epoll_fd = epoll_create1(0);
 }
 
 FIXTURE_TEARDOWN(fuzz)
 {
 	for (int i = 0; i < POOL; i++)
-		if (pool[i] >= 0)
-			close(pool[i]);
+		if (shared->pool[i] >= 0)
+			close(shared->pool[i]);
 	close(epoll_fd);
 	for (int i = 0; i < 2; i++) {
-		EXPECT_EQ(0, vshm_bed_up(&beds[i]));
-		EXPECT_TRUE(vshm_bed_idle(&beds[i]));
-		EXPECT_EQ(0, vshm_bed_num(&beds[i], 0, "violations"));
-		EXPECT_EQ(0, vshm_bed_num(&beds[i], 1, "violations"));
+		EXPECT_EQ(0, vshm_bed_up(&shared->beds[i]));
+		EXPECT_TRUE(vshm_bed_idle(&shared->beds[i]));
+		EXPECT_EQ(0, vshm_bed_num(&shared->beds[i], 0, "violations"));
+		EXPECT_EQ(0, vshm_bed_num(&shared->beds[i], 1, "violations"));
 	}
 	for (int i = 0; i < 3; i++)
 		EXPECT_TRUE(vshm_ns_empty(self->ns[i]));
 	for (int i = 0; i < 2; i++)
-		vshm_bed_free(&beds[i]);
+		vshm_bed_free(&shared->beds[i]);
 	EXPECT_EQ(0, vshm_locked_kb());
 	EXPECT_EQ(self->taint, vshm_taint());
+	munmap(shared, sizeof(*shared));
 }
 
 static char *fuzz_buffer(void)
@@ -589,21 +602,41 @@ static char *fuzz_buffer(void)
 	return buf;
 }
 
-/* Interrupts what blocks, until all have made their steps. */
-static void fuzz_tick(struct fuzz *f)
+/* Interrupts what blocks, until all have ended; returns whether all went well. */
+static bool fuzz_tick(struct fuzz *f)
 {
-	bool busy = true;
+	int left = TASKS, status;
+	bool ok = true;
 
-	while (busy) {
-		busy = false;
+	while (left) {
 		usleep(5000);
-		for (int i = 0; i < THREADS; i++) {
-			if (__atomic_load_n(&f[i].done, __ATOMIC_ACQUIRE))
+		for (int i = 0; i < TASKS; i++) {
+			if (!f[i].pid)
 				continue;
-			busy = true;
-			pthread_kill(f[i].thread, SIGUSR1);
+			if (waitpid(f[i].pid, &status, WNOHANG)) {
+				ok &= !status;
+				f[i].pid = 0;
+				left--;
+			} else {
+				kill(f[i].pid, SIGUSR1);
+			}
 		}
 	}
+	return ok;
+}
+
+static pid_t fuzz_start(struct fuzz *f)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fuzz_run(f);
+		_exit(0);
+	}
+	return pid;
 }
 
 static void fuzz(struct __test_metadata *_metadata, FIXTURE_DATA(fuzz) *self,
@@ -613,8 +646,8 @@ static void fuzz(struct __test_metadata *_metadata, FIXTURE_DATA(fuzz) *self,
 	unsigned long calls = 0, good = 0;
 	unsigned int seed = vshm_seed();
 
-	for (int i = 0; i < THREADS; i++) {
-		struct fuzz *f = &self->f[i];
+	for (int i = 0; i < TASKS; i++) {
+		struct fuzz *f = &shared->f[i];
 
 		*f = (struct fuzz) {
 			.random = (seed + i) * 2654435761ULL + 1,
@@ -624,13 +657,13 @@ static void fuzz(struct __test_metadata *_metadata, FIXTURE_DATA(fuzz) *self,
 			.buf = fuzz_buffer(),
 			.bounces = !i,
 		};
-		ASSERT_EQ(0, pthread_create(&f->thread, NULL, fuzz_run, f));
+		f->pid = fuzz_start(f);
+		ASSERT_LT(0, f->pid);
 	}
-	fuzz_tick(self->f);
-	for (int i = 0; i < THREADS; i++) {
-		struct fuzz *f = &self->f[i];
+	EXPECT_TRUE(fuzz_tick(shared->f));
+	for (int i = 0; i < TASKS; i++) {
+		struct fuzz *f = &shared->f[i];
 
-		pthread_join(f->thread, NULL);
 		munmap(f->buf, 2 * BUFFER);
 		calls += f->calls;
 		good += f->good;

@@ -34,6 +34,7 @@ FIXTURE(hostile) {
 	uint64_t random;
 	long taint;
 	int steps;
+	unsigned long changes;	/* that were made to the memory */
 };
 
 FIXTURE_SETUP(hostile)
@@ -66,6 +67,7 @@ FIXTURE_TEARDOWN(hostile)
 {
 	struct vshm_bed *bed = &self->attacked;
 
+	printf("# %lu changes to the memory of the link\n", self->changes);
 	/* nobody but the attacked link has seen anything */
 	EXPECT_TRUE(vshm_traffic_flows(&self->quiet));
 	EXPECT_EQ(0, self->quiet.score->lost);
@@ -123,12 +125,14 @@ static uint64_t value(FIXTURE_DATA(hostile) *self, uint64_t old)
 static void spoil(FIXTURE_DATA(hostile) *self, __u64 *word)
 {
 	__atomic_store_n(word, value(self, *word), __ATOMIC_RELAXED);
+	self->changes++;
 }
 
 static void spoil32(FIXTURE_DATA(hostile) *self, __u32 *word)
 {
 	__atomic_store_n(word, draw(self) % 2 ? draw(self) % 32 :
 			 value(self, *word), __ATOMIC_RELAXED);
+	self->changes++;
 }
 
 static struct vshm_side *any_side(FIXTURE_DATA(hostile) *self)
@@ -187,6 +191,7 @@ static void storm(FIXTURE_DATA(hostile) *self)
 		memset(to->news, 0xff, sizeof(to->news));
 		memset(to->summary, 0xff, sizeof(to->summary));
 		vshm_bed_ring(&self->attacked, side);
+		self->changes++;
 	}
 }
 
@@ -261,6 +266,7 @@ static void post(FIXTURE_DATA(hostile) *self, int side,
 	       sizeof(*rec));
 	__atomic_store_n(&to->control.head, head + sizeof(*rec),
 			 __ATOMIC_RELEASE);
+	self->changes++;
 	tell(self, side, 0, VSHM_NEWS_DATA);
 }
 
@@ -308,6 +314,7 @@ static void datagram(FIXTURE_DATA(hostile) *self, int side)
 	head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 	memcpy((char *)ring + VSHM_PAGE + head % size / 32 * 32, &d, sizeof(d));
 	__atomic_store_n(&ring->head, head + bytes, __ATOMIC_RELEASE);
+	self->changes++;
 	tell(self, side, 0, VSHM_NEWS_DATA);
 }
 
@@ -348,6 +355,7 @@ static void noise(FIXTURE_DATA(hostile) *self, void *to, size_t size)
 
 	for (int n = 1 + draw(self) % 64; n; n--)
 		p[draw(self) % size] = draw(self);
+	self->changes++;
 }
 
 static void step_ring(FIXTURE_DATA(hostile) *self)
@@ -526,6 +534,7 @@ TEST_F_TIMEOUT(hostile, epochs, 120)
 		side->epoch = draw(self) % 2 ?
 			VSHM_EPOCH(draw(self), VSHM_EPOCH_OWN(word)) :
 			VSHM_EPOCH(draw(self), draw(self) % 3);
+		self->changes++;
 		vshm_bed_ring(&self->attacked, 0);
 		if (!(i % PAUSE))
 			sched_yield();

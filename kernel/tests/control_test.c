@@ -147,8 +147,11 @@ static int control_init(struct kunit *test)
 	if (!c->ring.ring || !c->ring.data)
 		return -ENOMEM;
 	vshm_ring_init(&c->ring, 0);
-	vshm_link_init(&c->link, &control_ops, vshm_net(&init_net), CONTROL_CID,
-		       CONTROL_PEER);
+	if (vshm_link_init(&c->link, &control_ops, vshm_net(&init_net),
+			   CONTROL_CID, CONTROL_PEER)) {
+		vshm_link_destroy(&c->link);
+		return -ENOMEM;
+	}
 	vshm_link_set_up(&c->link);
 	test->priv = c;
 	return control_listen(c);
@@ -168,7 +171,7 @@ static void control_exit(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, xa_empty(&c->link.slots));
 	KUNIT_EXPECT_EQ(test, atomic_read(&c->link.nr_conns), 0);
 	KUNIT_EXPECT_EQ(test, c->rings, 0);
-	xa_destroy(&c->link.slots);
+	vshm_link_destroy(&c->link);
 }
 
 /* A request as an honest peer makes it. */

@@ -49,6 +49,7 @@ EXPORT_SYMBOL_GPL(vshm_conn_finish);
 EXPORT_SYMBOL_GPL(vshm_conn_put);
 EXPORT_SYMBOL_GPL(vshm_sock_conn_get);
 EXPORT_SYMBOL_GPL(vshm_link_init);
+EXPORT_SYMBOL_GPL(vshm_link_destroy);
 EXPORT_SYMBOL_GPL(vshm_link_kill);
 EXPORT_SYMBOL_GPL(vshm_link_put);
 EXPORT_SYMBOL_GPL(vshm_link_set_up);

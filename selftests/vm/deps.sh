@@ -92,6 +92,7 @@ table()
 	debug	bison			bison
 	debug	bc			bc
 	debug	perl			perl
+	debug	patch			patch
 	debug	/usr/include/libelf.h	libelf-dev
 	debug	/usr/include/openssl/ssl.h	libssl-dev
 	END

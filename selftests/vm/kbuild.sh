@@ -17,7 +17,7 @@ set -eu -o pipefail
 
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm
-name=$1 arch=x86
+name=$1 arch=x86 patches=()
 case $name in
 guest)		fragments=(guest) ;;
 debug)		fragments=(qemu programs debug) ;;
@@ -30,16 +30,17 @@ fragments=("${fragments[@]/#/"$VM_DIR/"}")
 fragments=("${fragments[@]/%/.config}")
 
 if [ $arch = um ]; then
-	# it has two CPUs since 7.0
+	# older ones have one CPU
 	tarball=$("$VM_DIR/kernel-fetch.sh" -s trixie-backports)
 	version=$(basename "$(dirname "$tarball")")
 	source=$(basename "$tarball" .tar.xz)
+	patches=("$VM_DIR/uml.patch")
 else
 	source=linux-source-$("$VM_DIR/kernel.sh" --source)
 	version=$(dpkg-query -W -f '${Version}' "$source")
 	tarball=/usr/src/$source.tar.xz
 fi
-dir=$CACHE/$name-$version-$(cat "${fragments[@]}" | sha256sum | cut -c1-16)
+dir=$CACHE/$name-$version-$(cat "${fragments[@]}" "${patches[@]}" | sha256sum | cut -c1-16)
 
 # Prints the directory and ends if it is there.
 finished()
@@ -101,7 +102,7 @@ missing_options()
 
 build_kernel()
 {
-	local missing
+	local missing patch
 
 	rm -rf "$build"
 	mkdir -p "$build"
@@ -110,6 +111,9 @@ build_kernel()
 		--exclude="$source/arch/[a-tv-wyz]*/*."{c,h,S,dts,dtsi} \
 		--exclude="$source/drivers/gpu/*."{c,h} \
 		-xJf "$tarball"
+	for patch in "${patches[@]}"; do
+		patch -d "$build" -p1 -N <"$patch"
+	done
 	kernel_make tinyconfig
 	options >>"$build/.config"
 	kernel_make olddefconfig

@@ -50,7 +50,8 @@ attempt()
 }
 
 # tap PROGRAM STATUS FILE: reports the TAP that PROGRAM wrote to FILE; a program
-# that wrote none is one test
+# that wrote none is one test. Of what else it wrote, remarks are shown, and all
+# of it when a test failed.
 tap()
 {
 	local program=$1 status=$2 file=$3 line name plan='' seen=0 bad=0
@@ -86,7 +87,12 @@ tap()
 		report "not ok" "$program" "$seen of $plan tests ran"
 		bad=1
 	fi
-	[ $bad = 0 ] || grep -Ev '^(ok|# +(RUN|OK) )' "$file" | indent
+	if [ $bad = 0 ]; then
+		# seeds and counts
+		grep -aE '^# ' "$file" | grep -avE '^# ( |Starting|PASSED|Totals)' || true
+	else
+		grep -Ev '^(ok|# +(RUN|OK) )' "$file" | indent
+	fi
 }
 
 # quiet_kernel VM NAME: a test that the guest's kernel had nothing to say
