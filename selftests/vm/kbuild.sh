@@ -23,7 +23,7 @@ guest)		fragments=(guest) ;;
 debug)		fragments=(qemu programs debug) ;;
 kcsan)		fragments=(qemu programs debug kcsan) ;;
 uml)		fragments=(uml programs) arch=um ;;
-uml-debug)	fragments=(uml programs debug) arch=um ;;
+uml-debug)	fragments=(uml programs debug uml-debug) arch=um ;;
 *)		echo "kbuild.sh: no kernel $name" >&2; exit 2 ;;
 esac
 fragments=("${fragments[@]/#/"$VM_DIR/"}")
