@@ -112,7 +112,7 @@ host_and_guest()
 	. "$VM_DIR/vm.sh"
 	# shellcheck source=selftests/vm/nested.sh
 	. "$VM_DIR/nested.sh"
-	NESTED_KERNEL=(bench guest)
+	NESTED_KERNEL=bench
 	NESTED_DEVICES="-device vhost-vsock-pci,guest-cid=3
 		-netdev tap,id=net,ifname=tap0,script=no,downscript=no,vhost=on
 		-device virtio-net-pci,netdev=net,romfile="

@@ -4,6 +4,7 @@
 # kbuild.sh NAME: prints the directory of a kernel, to be used as KDIR:
 #
 #   guest	for a guest within a VM
+#   bench	the same, with what else is measured
 #   debug	for VMs, watches what modules do
 #   kcsan	for VMs, looks for data races
 #   uml		User-Mode Linux: runs as a process of this machine
@@ -20,6 +21,7 @@ CACHE=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/vshm
 name=$1 arch=x86 patches=()
 case $name in
 guest)		fragments=(guest) ;;
+bench)		fragments=(guest bench) ;;
 debug)		fragments=(qemu programs debug) ;;
 kcsan)		fragments=(qemu programs debug kcsan) ;;
 uml)		fragments=(uml programs) arch=um ;;

@@ -29,7 +29,7 @@ NESTED_CONFIG='{
 
 # What kbuild.sh makes for the guests, and what devices they have beside the
 # links, if any.
-NESTED_KERNEL=(guest)
+NESTED_KERNEL=guest
 NESTED_DEVICES=
 
 # guest_modules KDIR: builds the modules for the guests' kernel, in a copy so
@@ -66,7 +66,7 @@ nested_pack()
 
 	"$VM_DIR/deps.sh" check debug
 	# two minutes of two processors, when it is not in the cache
-	kdir=$(timeout $((900 * VM_SLOW)) "$VM_DIR/kbuild.sh" "${NESTED_KERNEL[@]}")
+	kdir=$(timeout $((900 * VM_SLOW)) "$VM_DIR/kbuild.sh" "$NESTED_KERNEL")
 	say "building modules for the guests' kernel"
 	modules=$(guest_modules "$kdir")
 	pack guest bin/busybox="$(command -v busybox)" \
