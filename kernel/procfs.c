@@ -173,11 +173,18 @@ static int vshm_sockstat_show(struct seq_file *seq, void *v)
 		rings += atomic_long_read(&link->nr_rings);
 	}
 	rcu_read_unlock();
-	seq_printf(seq, "VSHM: inuse %d listening %d connected %d pending %d rings %ld mem %ld\n",
+	seq_printf(seq, "VSHM: inuse %d listening %d connected %d pending %d rings %ld mem %ld",
 		   atomic_read(&vnet->nr),
 		   atomic_read(&vnet->states[VSHM_LISTENING]),
 		   atomic_read(&vnet->states[VSHM_CONNECTED]),
 		   atomic_read(&vnet->nr_pending), rings, bytes >> PAGE_SHIFT);
+	seq_printf(seq, " unconnected %d bound %d connecting %d shutdown %d disconnected %d terminated %d\n",
+		   atomic_read(&vnet->states[VSHM_UNCONNECTED]),
+		   atomic_read(&vnet->states[VSHM_BOUND]),
+		   atomic_read(&vnet->states[VSHM_CONNECTING]),
+		   atomic_read(&vnet->states[VSHM_SHUTDOWN]),
+		   atomic_read(&vnet->states[VSHM_DISCONNECTED]),
+		   atomic_read(&vnet->states[VSHM_TERMINATED]));
 	return 0;
 }
 

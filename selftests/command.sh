@@ -214,6 +214,7 @@ vshm socket -e port 6020 >"$dir/out.log" &&
 ok "socket: all fields, by sock_diag and from procfs"
 
 vshm stat >"$dir/out.log" && grep -q "1 listening, 2 connected" "$dir/out.log" &&
+	vshm stat -e >"$dir/out.log" && grep -q "^3 sockets, 1 listening" "$dir/out.log" &&
 	vshm stat 0.1 2 >"$dir/out.log" && [ "$(grep -c TX/S "$dir/out.log")" = 2 ]
 ok "stat: sockets and rates"
 

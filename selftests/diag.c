@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * sock_diag and events: every part of an entry, as /proc/net/vshm shows it, in
- * every status; requests, good and bad; ending sockets; a large table that
- * changes while it is listed.
+ * every status; requests, good and bad; ending sockets.
  */
 #include "vshm_bed.h"
 #include "vshm_diag.h"
@@ -10,7 +9,6 @@
 #include "vshm_proc.h"
 
 #include <linux/sock_diag.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -649,168 +647,6 @@ TEST(link_events)
 	EXPECT_EQ(-1, recv(here, buf, sizeof(buf), MSG_DONTWAIT));
 	close(here);
 	close(there);
-}
-
-/* A table of 50,000, and sockets that come and go while it is listed. */
-
-#define STABLE	50000
-
-struct churn {
-	bool stop;
-	uint64_t opened;
-};
-
-static long churn(struct vshm_call *call)
-{
-	struct churn *c = call->buf;
-	int fd[64];
-	int n = 0;
-
-	memset(fd, -1, sizeof(fd));
-	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
-		if (fd[n] >= 0)
-			close(fd[n]);
-		fd[n] = vshm_socket(0);
-		n = (n + 1) % ARRAY_SIZE(fd);
-		c->opened++;
-	}
-	for (n = 0; n < (int)ARRAY_SIZE(fd); n++)
-		if (fd[n] >= 0)
-			close(fd[n]);
-	return 0;
-}
-
-/* The IDs that a listing has. */
-struct ids {
-	uint64_t *id;
-	size_t n;
-	size_t room;
-};
-
-static void add_id(struct ids *ids, uint64_t id)
-{
-	if (ids->n == ids->room) {
-		ids->room = ids->room ? 2 * ids->room : 4096;
-		ids->id = realloc(ids->id, ids->room * sizeof(*ids->id));
-	}
-	ids->id[ids->n++] = id;
-}
-
-static void add_sock(const struct vshm_diag_sock *sock, void *arg)
-{
-	add_id(arg, vshm_diag_column(sock, "id"));
-}
-
-/* The listing in /proc, read in small pieces as cat(1) does. */
-static int list_proc(struct ids *ids)
-{
-	FILE *f = fopen(VSHM_PROC_PATH, "r");
-	char line[1024];
-	int n = -1;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (n++ >= 0)
-			add_id(ids, strtoull(line, NULL, 10));
-	}
-	if (f)
-		fclose(f);
-	return n;
-}
-
-static int list_diag(struct ids *ids)
-{
-	struct vshm_diag_query q;
-
-	vshm_diag_init(&q, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
-	return vshm_diag_run(&q, add_sock, ids);
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* How many of @want are not in @got; -1 when @got has anything twice. */
-static int missing(struct ids *want, struct ids *got)
-{
-	size_t i = 0;
-	int n = 0;
-
-	qsort(want->id, want->n, sizeof(*want->id), compare_ids);
-	qsort(got->id, got->n, sizeof(*got->id), compare_ids);
-	for (size_t j = 1; j < got->n; j++)
-		if (got->id[j] == got->id[j - 1])
-			return -1;
-	for (size_t j = 0; j < want->n; j++) {
-		while (i < got->n && got->id[i] < want->id[j])
-			i++;
-		n += i == got->n || got->id[i] != want->id[j];
-	}
-	return n;
-}
-
-static uint64_t raise_limit(uint64_t files)
-{
-	struct rlimit r = { .rlim_cur = files, .rlim_max = files };
-
-	return setrlimit(RLIMIT_NOFILE, &r) ? 0 : files;
-}
-
-FIXTURE(many) {
-	int *fd;
-	struct ids stable;
-	struct ids seen;
-	struct churn churn;
-	struct vshm_call call;
-};
-
-FIXTURE_SETUP(many)
-{
-	if (!raise_limit(STABLE + 1000))
-		SKIP(return, "needs %d descriptors", STABLE);
-	self->fd = calloc(STABLE, sizeof(int));
-	for (int i = 0; i < STABLE; i++) {
-		self->fd[i] = vshm_socket(0);
-		ASSERT_LE(0, self->fd[i]) {
-			TH_LOG("%d: %s", i, strerror(errno));
-		}
-	}
-	ASSERT_EQ(STABLE, list_diag(&self->stable));
-	self->call.fn = churn;
-	self->call.buf = &self->churn;
-	ASSERT_EQ(0, vshm_call_start(&self->call));
-}
-
-FIXTURE_TEARDOWN(many)
-{
-	__atomic_store_n(&self->churn.stop, true, __ATOMIC_RELEASE);
-	vshm_call_end(&self->call);
-	EXPECT_LT(100, self->churn.opened);
-	EXPECT_EQ(0, missing(&self->stable, &self->seen));
-	for (int i = 0; i < STABLE; i++)
-		close(self->fd[i]);
-}
-
-TEST_F_TIMEOUT(many, sock_diag, 240)
-{
-	uint64_t start = vshm_now_ms();
-
-	EXPECT_LE(STABLE, list_diag(&self->seen));
-	ksft_print_msg("sock_diag: %d sockets in %llu ms, %llu opened meanwhile\n",
-		       STABLE, (unsigned long long)(vshm_now_ms() - start),
-		       (unsigned long long)self->churn.opened);
-}
-
-TEST_F_TIMEOUT(many, procfs, 240)
-{
-	uint64_t start = vshm_now_ms();
-
-	EXPECT_LE(STABLE, list_proc(&self->seen));
-	ksft_print_msg("/proc/net/vshm: %d sockets in %llu ms, %llu opened meanwhile\n",
-		       STABLE, (unsigned long long)(vshm_now_ms() - start),
-		       (unsigned long long)self->churn.opened);
 }
 
 TEST_HARNESS_MAIN

@@ -272,8 +272,8 @@ TEST_F(sysfs, totals)
 	static const char path[] = "/proc/net/vshm_sockstat";
 	char buf[512];
 	long sockets = -1;
+	int fd[2], unbound;
 	FILE *f;
-	int fd[2];
 
 	EXPECT_EQ(0, proc_number(path, "VSHM:", "inuse "));
 	EXPECT_EQ(0, proc_number(path, "VSHM:", "mem "));
@@ -281,6 +281,10 @@ TEST_F(sysfs, totals)
 	EXPECT_EQ(2, proc_number(path, "VSHM:", "inuse "));
 	EXPECT_EQ(2, proc_number(path, "VSHM:", "connected "));
 	EXPECT_EQ(2, proc_number(path, "VSHM:", "rings "));
+	EXPECT_EQ(0, proc_number(path, "VSHM:", " unconnected "));
+	unbound = vshm_socket(0);
+	EXPECT_EQ(1, proc_number(path, "VSHM:", " unconnected "));
+	close(unbound);
 	EXPECT_EQ(2, proc_number(path, "VSHM:", "mem "));
 	f = fopen("/proc/net/protocols", "r");
 	ASSERT_NE(NULL, f);

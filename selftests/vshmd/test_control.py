@@ -19,6 +19,11 @@ r.event r.family r.block tx.bytes rx.bytes age
 7 CONNECTED SR 10 20 0 0 1000 101 7 1 0 0x0 3 80 0x1 18 block 8 1 0 0x0 4 1025 0x0 18 block 5 6 7
 8 BOUND - 0 0 0 0 0 102 8 5 0 0x0 3 81 0x0 18 nonblock 0 0 0 0x0 * * 0x0 0 block 0 0 8
 """
+SOCKSTAT = """\
+VSHM: inuse 3 listening 1 connected 1 pending 0 rings 2 mem 2 unconnected 0 bound 1 \
+connecting 0 shutdown 0 disconnected 0 terminated 0
+"""
+
 LINKS = """\
 kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet \
 resets violations

@@ -23,6 +23,8 @@ static const char help[] =
 	"  HEAP            memory in use for rings, of what the own half has\n"
 	"  RESETS, VIOL    resets and violations of the protocol, always in total\n"
 	"\n"
+	"  -e            which sockets send and receive, and bytes queued, as well: this\n"
+	"                looks at every socket\n"
 	"  -j            JSON: one object, or one a line\n"
 	"  -w[SECONDS]   painted over, instead of INTERVAL\n";
 
@@ -52,6 +54,7 @@ static const char * const states[] = {
  * struct totals - all sockets taken together
  * @nr: how many there are
  * @state: how many are in each state
+ * @all: what follows is known
  * @sending: how many send
  * @receiving: how many receive
  * @sendq: bytes in their send queues
@@ -60,6 +63,7 @@ static const char * const states[] = {
 struct totals {
 	uint64_t	nr;
 	uint64_t	state[NR_STATES];
+	bool		all;
 	uint64_t	sending;
 	uint64_t	receiving;
 	uint64_t	sendq;
@@ -90,34 +94,56 @@ struct stat {
 	bool			rates;
 };
 
-static void count_socket(struct totals *totals, const struct table *t, size_t row)
+/* The kernel's own totals, one line of names and numbers: a table without rows. */
+static int read_totals(struct totals *totals, const char *dir, struct error *err)
 {
-	const char *activity = table_get(t, row, "activity");
-	size_t i;
+	struct table t;
+	size_t i, state;
 
-	totals->nr++;
-	for (i = 0; i < NR_STATES; i++) {
-		if (!strcasecmp(table_get(t, row, "state"), states[i]))
-			totals->state[i]++;
+	if (proc_read(&t, dir, "vshm_sockstat", err))
+		return -1;
+	for (i = 1; i + 1 < t.columns; i += 2) {
+		uint64_t value = strtoull(t.cell[i + 1], NULL, 10);
+
+		if (!strcmp(t.cell[i], "inuse"))
+			totals->nr = value;
+		for (state = 0; state < NR_STATES; state++) {
+			if (!strcasecmp(t.cell[i], states[state]))
+				totals->state[state] = value;
+		}
 	}
-	totals->sending += !!strchr(activity, 'S');
-	totals->receiving += !!strchr(activity, 'R');
-	totals->sendq += table_number(t, row, "sendq");
-	totals->recvq += table_number(t, row, "recvq");
+	table_free(&t);
+	return 0;
 }
 
-static int sample_read(struct sample *sample, const char *dir, struct error *err)
+/* What only the sockets themselves tell. */
+static int count_sockets(struct totals *totals, const char *dir, struct error *err)
 {
-	struct table sockets;
+	struct table t;
 	size_t row;
 
-	memset(sample, 0, sizeof(*sample));
-	if (proc_read(&sockets, dir, "vshm", err))
+	if (proc_read(&t, dir, "vshm", err))
 		return -1;
-	for (row = 1; row < table_rows(&sockets); row++)
-		count_socket(&sample->totals, &sockets, row);
-	table_free(&sockets);
-	if (proc_read(&sample->links, dir, "vshm_links", err))
+	totals->all = true;
+	for (row = 1; row < table_rows(&t); row++) {
+		const char *activity = table_get(&t, row, "activity");
+
+		totals->sending += !!strchr(activity, 'S');
+		totals->receiving += !!strchr(activity, 'R');
+		totals->sendq += table_number(&t, row, "sendq");
+		totals->recvq += table_number(&t, row, "recvq");
+	}
+	table_free(&t);
+	return 0;
+}
+
+static int sample_read(struct sample *sample, const struct options *opt,
+		       struct error *err)
+{
+	memset(sample, 0, sizeof(*sample));
+	if (read_totals(&sample->totals, opt->proc, err) ||
+	    (opt->extended && count_sockets(&sample->totals, opt->proc, err)) ||
+	    proc_read(&sample->links, opt->proc, "vshm_links", err))
 		return -1;
 	sample->ns = now_ns();
 	return 0;
@@ -269,10 +295,16 @@ static struct json_object *totals_json(const struct totals *totals)
 			    json_object_new_uint64(totals->state[i])) && ok;
 	ok = js_add(obj, "total", json_object_new_uint64(totals->nr)) && ok;
 	ok = js_add(obj, "states", by_state) && ok;
-	ok = js_add(obj, "sending", json_object_new_uint64(totals->sending)) && ok;
-	ok = js_add(obj, "receiving", json_object_new_uint64(totals->receiving)) && ok;
-	ok = js_add(obj, "sendq", json_object_new_uint64(totals->sendq)) && ok;
-	ok = js_add(obj, "recvq", json_object_new_uint64(totals->recvq)) && ok;
+	if (totals->all) {
+		ok = js_add(obj, "sending",
+			    json_object_new_uint64(totals->sending)) && ok;
+		ok = js_add(obj, "receiving",
+			    json_object_new_uint64(totals->receiving)) && ok;
+		ok = js_add(obj, "sendq",
+			    json_object_new_uint64(totals->sendq)) && ok;
+		ok = js_add(obj, "recvq",
+			    json_object_new_uint64(totals->recvq)) && ok;
+	}
 	if (ok)
 		return obj;
 	json_object_put(obj);
@@ -335,7 +367,7 @@ static int show(void *arg)
 	struct error err;
 	int status = EXIT_SUCCESS;
 
-	if (sample_read(&now, stat->opt->proc, &err))
+	if (sample_read(&now, stat->opt, &err))
 		return fail(&err);
 	if (stat->opt->json && stat->rates)
 		status = print_json_line(sample_json(&now, &stat->last));
@@ -358,7 +390,7 @@ static int show_rates(struct stat *stat, double interval, uint64_t count)
 	int status;
 
 	stop_on_signals();
-	if (sample_read(&stat->last, stat->opt->proc, &err))
+	if (sample_read(&stat->last, stat->opt, &err))
 		return fail(&err);
 	for (i = 0; !count || i < count; i++) {
 		next = tick_after(next, interval);
