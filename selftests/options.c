@@ -25,7 +25,7 @@ TEST_F(option, kept)
 	} kept[] = {
 		{ SO_PRIORITY, 5 }, { SO_KEEPALIVE, 1 }, { SO_REUSEADDR, 1 },
 		{ SO_RCVLOWAT, 77 }, { SO_OOBINLINE, 1 }, { SO_MARK, 99 },
-		{ SO_BUSY_POLL, 50 }, { SO_PASSCRED, 1 }, { SO_TIMESTAMP, 1 },
+		{ SO_BUSY_POLL, 50 }, { SO_TIMESTAMP, 1 },
 	};
 
 	for (unsigned int i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
