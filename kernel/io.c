@@ -108,13 +108,19 @@ s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need)
  * @conn: its connection, whose ring is full
  *
  * Context: tx_lock held.
- * Return: true for a ring that is smaller than the send queue may be, once
- * until the answer has come.
+ * Return: true for a ring that is smaller than the send queue may be, once until
+ * the answer has come; but the receiver may have been short of memory and have
+ * more now, so again a second later.
  */
 bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn)
 {
-	return vshm_send_limit(sk) > conn->tx.mask + 1 &&
-	       !test_and_set_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
+	if (vshm_send_limit(sk) <= conn->tx.mask + 1)
+		return false;
+	if (test_and_set_bit(VSHM_CONN_GROW_ASKED, &conn->flags) &&
+	    time_before(jiffies, conn->grow_asked + HZ))
+		return false;
+	conn->grow_asked = jiffies;
+	return true;
 }
 
 /**

@@ -496,6 +496,7 @@ struct vshm_spin {
  * @reason: for a reset: errno or 0
  * @post_node: in vshm_region_link.posts; its post_lock
  * @event_lock: see vshm.h; taken from interrupts
+ * @grow_asked: jiffies when a larger ring was asked for; tx_lock
  * @local: the other end is in this kernel
  * @writer: who the other end thinks is sending, when @local; tx_lock
  * @tx: send queue: the peer's ring
@@ -526,6 +527,7 @@ struct vshm_conn {
 	struct vshm_sender	tx ____cacheline_aligned_in_smp;
 	struct vshm_writer	writer;
 	bool			local;
+	unsigned long		grow_asked;
 	struct vshm_receiver	rx ____cacheline_aligned_in_smp;
 	struct vshm_scm_queue	scm;
 	struct vshm_spin	tx_spin;
