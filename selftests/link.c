@@ -115,7 +115,7 @@ TEST_F(link, local_cids)
 	ASSERT_EQ(0, listen(listener, 1));
 	EXPECT_EQ(-1, vshm_ns_connect(self->from, self->cid,
 				      vshm_port(listener)));
-	EXPECT_EQ(ECONNREFUSED, errno);
+	EXPECT_EQ(VSHM_REFUSED, errno);
 	close(listener);
 }
 
@@ -128,13 +128,13 @@ TEST_F(link, refused)
 	port = vshm_unused_port();
 	for (int i = 0; i < 100; i++) {
 		EXPECT_EQ(-1, vshm_ns_connect(self->from, self->cid, port));
-		EXPECT_EQ(ECONNREFUSED, errno);
+		EXPECT_EQ(VSHM_REFUSED, errno);
 	}
 	/* the same socket can try again */
 	fd = vshm_socket(0);
 	EXPECT_EQ(-1, vshm_connect(fd, self->cid, port));
 	EXPECT_EQ(-1, vshm_connect(fd, self->cid, port));
-	EXPECT_EQ(ECONNREFUSED, errno);
+	EXPECT_EQ(VSHM_REFUSED, errno);
 	close(fd);
 }
 
@@ -503,17 +503,17 @@ TEST_F(link, foreign_cid)
 		/* who is nobody's, and what is reserved */
 		EXPECT_EQ(-1, vshm_ns_connect(self->ns[0], cid ? 9 : 0,
 					      5000));
-		EXPECT_EQ(EHOSTUNREACH, errno);
+		EXPECT_EQ(VSHM_UNREACHABLE, errno);
 	}
 	EXPECT_EQ(-1, vshm_ns_connect(self->ns[0], 65536, 5000));
-	EXPECT_EQ(EHOSTUNREACH, errno);
+	EXPECT_EQ(VSHM_UNREACHABLE, errno);
 	/* a guest asks its host, which allows nothing */
 	EXPECT_EQ(-1, vshm_ns_connect(self->ns[1], 9, 5000));
 	EXPECT_EQ(EACCES, errno);
 	/* nor can it pass for another */
 	EXPECT_EQ(0, vshm_ns_policy(self->ns[0], -1, -1, 1));
 	EXPECT_EQ(-1, vshm_ns_connect(self->ns[1], 9, 5000));
-	EXPECT_EQ(EHOSTUNREACH, errno);
+	EXPECT_EQ(VSHM_UNREACHABLE, errno);
 }
 
 /* One end attached; the other is not, or is a program that never answers. */
@@ -567,13 +567,13 @@ static int set_timeout(int fd, int ms)
 TEST_F(alone, unreachable)
 {
 	EXPECT_EQ(-1, vshm_connect(self->fd, self->cid, 5000));
-	EXPECT_EQ(EHOSTUNREACH, errno);
+	EXPECT_EQ(VSHM_UNREACHABLE, errno);
 	EXPECT_TRUE(vshm_bed_wait(&self->bed, self->side, "state", "down"));
 	EXPECT_TRUE(vshm_bed_wait(&self->bed, self->side, "heap_used", "0"));
 	vshm_bed_detach(&self->bed, self->side);
 	EXPECT_TRUE(vshm_bed_wait(&self->bed, self->side, "state", "absent"));
 	EXPECT_EQ(-1, vshm_connect(self->fd, self->cid, 5000));
-	EXPECT_EQ(EHOSTUNREACH, errno);
+	EXPECT_EQ(VSHM_UNREACHABLE, errno);
 }
 
 TEST_F(alone, no_answer)

@@ -225,7 +225,7 @@ TEST(types_do_not_mix)
 	int listener = vshm_listener(1), fd = packet_socket();
 
 	EXPECT_EQ(-1, vshm_connect(fd, VSHM_CID_LOCAL, vshm_port(listener)));
-	EXPECT_EQ(ECONNREFUSED, errno);
+	EXPECT_EQ(VSHM_REFUSED, errno);
 	close(listener);
 	close(fd);
 }

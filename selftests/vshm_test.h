@@ -47,6 +47,10 @@ static inline int vshm_family(void)
 	return s && *s ? atoi(s) : AF_VSHM;
 }
 
+/* What connect() says where nobody listens, and where no link leads. */
+#define VSHM_REFUSED	(vshm_family() == AF_VSOCK ? ECONNRESET : ECONNREFUSED)
+#define VSHM_UNREACHABLE	(vshm_family() == AF_VSOCK ? ENODEV : EHOSTUNREACH)
+
 static inline int vshm_socket(int flags)
 {
 	return socket(vshm_family(), SOCK_STREAM | flags, 0);

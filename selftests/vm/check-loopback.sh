@@ -18,16 +18,16 @@ loopback_vm()
 	vm A load
 }
 
-# run_program NAME: reports what a test program says
+# run_program NAME [LABEL]: reports what a test program says
 run_program()
 {
-	local status=0 seconds=$((PROGRAM_TIMEOUT * VM_LONG))
+	local status=0 label=${2:-$1} seconds=$((PROGRAM_TIMEOUT * VM_LONG))
 
 	vm_alive A || loopback_vm
 	vm -t $((seconds + 20)) A "cd /vshm/selftests
 		timeout -k 5 $((seconds * VM_SLOW)) ./$1" >"$RUN/out" 2>&1 || status=$?
-	tap "$1" "$status" "$RUN/out"
-	splats A "$1"
+	tap "$label" "$status" "$RUN/out"
+	splats A "$label"
 }
 
 leave_nothing()
@@ -105,6 +105,27 @@ json_fits()
 		python3 "$TOP/selftests/vshmd/schema.py" "$name" <"$RUN/json"
 	done
 	vm A 'signal holder TERM; eventually 5 no_sockets'
+}
+
+# Programs that are run again with the module in the place of AF_VSOCK: short
+# ones, of all that is different then.
+AS_VSOCK="socket_api connect seqpacket link options netns uring"
+
+check_as_vsock()
+{
+	local VSHM_FAMILY=40 chosen=() program
+
+	for program in $AS_VSOCK; do
+		! selected "as-vsock $program" || chosen+=("$program")
+	done
+	[ ${#chosen[@]} -gt 0 ] || return 0
+
+	loopback_vm
+	for program in "${chosen[@]}"; do
+		run_program "$program" "as-vsock $program"
+	done
+	[ -n "${VM_DEBUG:-}" ] || quiet_kernel A "loopback as AF_VSOCK"
+	vm_kill A
 }
 
 # check_loopback PROGRAM...

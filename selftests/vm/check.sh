@@ -91,7 +91,8 @@ for phase in "$@"; do
 	lint)		check_lint ;;
 	fuzz)		check_fuzz ;;
 	host)		check_host ;;
-	loopback)	check_loopback "${programs[@]}" ;;
+	loopback)	check_loopback "${programs[@]}"
+			[ -n "${VM_DEBUG:-}" ] || check_as_vsock ;;
 	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,dgram,command,failure,lifecycle}.sh ;;
 	lifecycle)	check_loopback lifecycle
 			check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
