@@ -108,7 +108,7 @@ test_perf_stat()
 	local event
 
 	ask "how often is a doorbell needed"
-	vm A 'join ask 60' | tee "$RUN/stat"
+	vm -t 90 A 'join ask 60' | tee "$RUN/stat"
 	for event in send doorbell interrupt; do
 		grep -Eq "^ +[1-9][0-9,]* +vshm:vshm_$event" "$RUN/stat"
 	done
@@ -117,9 +117,10 @@ test_perf_stat()
 test_trace_cmd()
 {
 	ask "what is refused or broken"
-	vm A "$TRACERS
+	vm -t 150 A "$TRACERS
 	      eventually 30 grep -q 1 /sys/kernel/tracing/events/vshm/vshm_drop/enable
-	      sleep 3
+	      # several connections to nobody, also where each takes seconds
+	      sleep 10
 	      signal ask INT
 	      join ask 60
 	      cd /tmp
