@@ -75,9 +75,9 @@ test_guest_killed()
 # Over both of its links
 test_killed_guest_returns()
 {
-	greet 2 4
+	greet_cid 2 4
 	direct bind
-	greet 4 3
+	greet_cid 4 3
 }
 
 test_nothing_is_left()

@@ -46,8 +46,8 @@ test_host_and_guests_see_their_links()
 			   grep -q '$cid 2 up' /proc/net/vshm_links
 			   grep -q '$cid $((7 - cid)) up' /proc/net/vshm_links"
 	done
-	greet 2 3
-	greet 3 2
+	greet_cid 2 3
+	greet_cid 3 2
 }
 
 # What an administrator does.
@@ -112,5 +112,5 @@ test_host_denies_what_it_was_not_told_to_allow()
 	on 3 'signal hello TERM; ! join hello 5; eventually 5 no_sockets'
 	direct bind
 	# while the direct link is no business of the host's
-	greet 4 3
+	greet_cid 4 3
 }

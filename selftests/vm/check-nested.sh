@@ -5,8 +5,8 @@
 # its two guests up, the modules loaded. A test may leave a guest dead; it is
 # started again before the next one. After a test that failed all of them are.
 
-# greet FROM TO: one short message, as tests use it for "there is a way"
-greet()
+# greet_cid FROM TO: one short message, as tests use it for "there is a way"
+greet_cid()
 {
 	on "$2" 'background hello socat -u "$(listen 4000)" STDOUT
 		 eventually 5 has_sockets 1 l.port 4000'
