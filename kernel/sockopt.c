@@ -61,16 +61,22 @@ static int vshm_timeout_option(struct vshm_sock *vsk, sockptr_t optval,
 	return 0;
 }
 
+static int vshm_option_int(sockptr_t optval, unsigned int optlen, int *value)
+{
+	if (optlen < sizeof(*value))
+		return -EINVAL;
+	return copy_from_sockptr(value, optval, sizeof(*value)) ? -EFAULT : 0;
+}
+
 /* SO_ZEROCOPY has values of its own, and no other. */
 static int vshm_zerocopy_option(struct sock *sk, sockptr_t optval,
 				unsigned int optlen)
 {
-	int on;
+	int on, err;
 
-	if (optlen < sizeof(on))
-		return -EINVAL;
-	if (copy_from_sockptr(&on, optval, sizeof(on)))
-		return -EFAULT;
+	err = vshm_option_int(optval, optlen, &on);
+	if (err)
+		return err;
 	if (on < 0 || on > 1)
 		return -EINVAL;
 	lock_sock(sk);
@@ -83,12 +89,11 @@ static int vshm_zerocopy_option(struct sock *sk, sockptr_t optval,
 static int vshm_passcred_option(struct socket *sock, sockptr_t optval,
 				unsigned int optlen)
 {
-	int on;
+	int on, err;
 
-	if (optlen < sizeof(on))
-		return -EINVAL;
-	if (copy_from_sockptr(&on, optval, sizeof(on)))
-		return -EFAULT;
+	err = vshm_option_int(optval, optlen, &on);
+	if (err)
+		return err;
 	lock_sock(sock->sk);
 	vshm_passcred_set(sock, on);
 	release_sock(sock->sk);
