@@ -143,6 +143,7 @@ void pin_to(int cpu);
 /* measure.c */
 double now_us(void);
 uint64_t messages(size_t size);
+int compare_doubles(const void *a, const void *b);
 double measure_stream(const struct peer *p, size_t size);
 double measure_copies(size_t size);
 double measure_duplex(const struct peer *p, size_t size);

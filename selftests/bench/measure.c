@@ -214,7 +214,14 @@ double measure_parallel(const struct peer *p, size_t size, int pairs)
 	return (o.warm + o.count) * size * pairs / start;
 }
 
-static int compare(const void *a, const void *b)
+/**
+ * compare_doubles() - the order of two numbers, for qsort(3)
+ * @a: points to one
+ * @b: points to the other
+ *
+ * Return: below, equal to or above 0.
+ */
+int compare_doubles(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
@@ -234,7 +241,7 @@ static void percentiles(const struct channel *c, uint64_t count,
 		read_total(c, buf, PING, PING);
 		times[i] = now_us() - times[i];
 	}
-	qsort(times, count, sizeof(*times), compare);
+	qsort(times, count, sizeof(*times), compare_doubles);
 	l->p50 = times[count / 2];
 	l->p99 = times[count * 99 / 100];
 	l->p999 = times[count * 999 / 1000];

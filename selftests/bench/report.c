@@ -8,13 +8,6 @@
 
 #include "bench.h"
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Is it a rate, of which more is better? */
 static bool is_rate(size_t k)
 {
@@ -38,7 +31,7 @@ void report_rounds(void)
 
 			for (int n = 0; n < plan.rounds; n++)
 				of[n] = ((double *)&p->rounds[n])[k];
-			qsort(of, plan.rounds, sizeof(*of), compare);
+			qsort(of, plan.rounds, sizeof(*of), compare_doubles);
 			if (plan.best)
 				take = is_rate(k) ? plan.rounds - 1 : 0;
 			((double *)&p->r)[k] = of[take];
