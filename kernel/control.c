@@ -16,7 +16,8 @@
 static u32 vshm_ring_limit(const struct vshm_conn *conn)
 {
 	const struct vshm_limits *limits = &conn->link->vnet->limits;
-	u32 max = ilog2(READ_ONCE(limits->buffer_max));
+	u32 max = min_t(u32, ilog2(READ_ONCE(limits->buffer_max)),
+			conn->link->ring_order);
 	u32 order = ilog2(READ_ONCE(conn->sk->sk_rcvbuf));
 
 	if (conn->hello.ring_limit && conn->sk->sk_type == SOCK_SEQPACKET)
@@ -509,8 +510,8 @@ static u32 vshm_conn_next_order(struct vshm_conn *conn, u32 order)
  * vshm_conn_grow() - offer the peer a larger ring
  * @conn: connection whose ring the peer found full
  *
- * Does nothing when the ring is as large as SO_RCVBUF allows, or when memory is
- * short.
+ * Does nothing when the ring is as large as SO_RCVBUF allows. When memory is
+ * short the new ring is smaller than it would be, or there is none.
  * Context: process context, may sleep; no lock of a socket is held.
  */
 void vshm_conn_grow(struct vshm_conn *conn)
@@ -527,7 +528,9 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	if (order >= VSHM_RING_ORDER_MAX)
 		return;
 	mem.order = vshm_conn_next_order(conn, order);
-	if (mem.order <= order || vshm_link_ring_alloc(link, &mem))
+	while (mem.order > order && vshm_link_ring_alloc(link, &mem))
+		mem.order--;
+	if (mem.order <= order)
 		return;
 
 	mutex_lock(&vsk->rx_lock);

@@ -68,6 +68,18 @@ void vshm_heap_free(struct gen_pool *heap, u64 offset, u32 order)
 }
 
 /**
+ * vshm_heap_ring_order() - largest ring that is worth asking for
+ * @heap: heap
+ *
+ * No ring takes more than a quarter, so that several connections can be busy.
+ * Return: log2 of the size of its data area.
+ */
+u32 vshm_heap_ring_order(struct gen_pool *heap)
+{
+	return ilog2(gen_pool_size(heap) / 4);
+}
+
+/**
  * vshm_heap_size() - bytes in a heap
  * @heap: heap
  *

@@ -32,6 +32,7 @@ int vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 	link->peer_cid = peer_cid;
 	link->up = false;
 	link->max_slots = ops->max_slots;
+	link->ring_order = VSHM_RING_ORDER_MAX;
 	xa_init_flags(&link->slots, XA_FLAGS_ALLOC1);
 	link->next_gen = 1;
 	refcount_set(&link->refs, 1);

@@ -725,6 +725,8 @@ vshm_region_create(const struct vshm_region_config *config)
 	err = -ENOMEM;
 	rl->heap = vshm_heap_create(vshm_region_heap_start(rl, rl->own_side),
 				    vshm_region_datagrams(rl));
+	if (rl->heap)
+		rl->link.ring_order = vshm_heap_ring_order(rl->heap);
 	rl->owed = bitmap_zalloc(VSHM_SLOTS, GFP_KERNEL);
 	rl->refusals = kvcalloc(VSHM_SLOTS, sizeof(*rl->refusals), GFP_KERNEL);
 	if (rl->heap && rl->owed && rl->refusals)

@@ -72,7 +72,7 @@
 #error "the shared memory of vshm is that of 64-bit little-endian machines"
 #endif
 
-#define VSHM_BUFFER_DEFAULT	(256 * 1024)
+#define VSHM_BUFFER_DEFAULT	(512 * 1024)
 #define VSHM_BUFFER_MIN		(1 << VSHM_RING_ORDER_MIN)
 #define VSHM_BUFFER_MAX		(1 << VSHM_RING_ORDER_MAX)
 #define VSHM_CONNECT_TIMEOUT_MS	2000
@@ -411,6 +411,7 @@ struct vshm_datagrams {
  * @resets: times that all connections were reset
  * @violations: times that the peer broke the protocol
  * @stats: counters of the data path
+ * @ring_order: log2 of the largest ring of this end
  * @nr_rings: rings of this end
  * @ring_bytes: memory that they take
  * @vdev: device that shows the link
@@ -432,6 +433,7 @@ struct vshm_link {
 	atomic_long_t			resets;
 	atomic_long_t			violations;
 	struct vshm_link_stats __percpu	*stats;
+	u32				ring_order;
 	atomic_long_t			nr_rings;
 	atomic_long_t			ring_bytes;
 	struct vshm_device		*vdev;

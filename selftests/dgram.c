@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#define FULL	(256 * 1024)	/* SO_RCVBUF by default */
+#define FULL	(512 * 1024)	/* SO_RCVBUF by default */
 
 /* @c has no address yet, @s has one. */
 FIXTURE(dgram) {

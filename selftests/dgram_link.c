@@ -9,7 +9,7 @@
 
 /* Of the ring of a link in VSHM_BED_SIZE, and of a socket's queue by default. */
 #define RING	(256 * 1024)
-#define FULL	(256 * 1024)
+#define FULL	(512 * 1024)
 
 /* Everything once sent by the host, which is side 0, once by the guest. */
 FIXTURE(dgram_link) {

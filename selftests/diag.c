@@ -67,12 +67,12 @@ TEST(unconnected)
 	EXPECT_DIAG(fd, "l.cid", VSHM_CID_ANY);
 	EXPECT_DIAG(fd, "l.port", VSHM_PORT_ANY);
 	EXPECT_DIAG(fd, "l.family", vshm_family());
-	EXPECT_DIAG(fd, "tx.limit", 256 * 1024);
-	EXPECT_DIAG(fd, "rx.limit", 256 * 1024);
+	EXPECT_DIAG(fd, "tx.limit", 512 * 1024);
+	EXPECT_DIAG(fd, "rx.limit", 512 * 1024);
 	EXPECT_DIAG(fd, "tx.ring", 0);
 	EXPECT_DIAG(fd, "rx.ring", 0);
 	EXPECT_DIAG(fd, "buffer_min", 2048);
-	EXPECT_DIAG(fd, "buffer_max", 256 * 1024);
+	EXPECT_DIAG(fd, "buffer_max", 512 * 1024);
 	EXPECT_DIAG(fd, "connect_timeout", 2000);
 	/* no link yet */
 	EXPECT_DIAG(fd, "link.local", UINT64_MAX);
@@ -192,7 +192,7 @@ TEST_F(pair, connected)
 TEST_F(pair, ring_size)
 {
 	ASSERT_LT(0, vshm_send_full(self->c, 0));
-	EXPECT_DIAG(self->c, "tx.ring", 256 * 1024);
+	EXPECT_DIAG(self->c, "tx.ring", 512 * 1024);
 	/* the first is read before the last is */
 	EXPECT_DIAG(self->s, "rx.ring", 2048);
 	EXPECT_LT(1, vshm_diag_num(self->s, "rx.rings"));

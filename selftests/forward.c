@@ -9,7 +9,7 @@
 #include <linux/time_types.h>
 
 #define MB	(1 << 20)
-#define BUFFER	(256 * 1024)	/* SO_SNDBUF and SO_RCVBUF by default */
+#define BUFFER	(512 * 1024)	/* SO_SNDBUF and SO_RCVBUF by default */
 
 /* One guest connects, the other accepts. */
 struct guest {

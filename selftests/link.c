@@ -10,7 +10,7 @@
 #include <linux/time_types.h>
 
 #define MB	(1 << 20)
-#define FULL	(256 * 1024)	/* SO_SNDBUF by default */
+#define FULL	(512 * 1024)	/* SO_SNDBUF by default */
 
 /* Everything once begun by the host, which is side 0, once by the guest. */
 FIXTURE(link) {

@@ -113,7 +113,7 @@ TEST_F(packets, truncated)
 
 TEST_F(packets, as_large_as_the_buffer)
 {
-	size_t max = 262144 - 8, n;
+	size_t max = 524288 - 8, n;
 	char *buf = malloc(max + 1), *in = malloc(max + 1);
 	pid_t pid;
 	int st;

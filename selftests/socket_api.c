@@ -335,7 +335,7 @@ TEST_F(one, buffer_defaults)
 {
 	uint64_t size = get_size(self->fd, SO_VSHM_BUFFER_SIZE);
 
-	EXPECT_EQ(262144U, size);
+	EXPECT_EQ(524288U, size);
 	EXPECT_GE(size, get_size(self->fd, SO_VSHM_BUFFER_MIN_SIZE));
 	EXPECT_LE(size, get_size(self->fd, SO_VSHM_BUFFER_MAX_SIZE));
 }

@@ -14,9 +14,9 @@ static const struct {
 	long min;
 	long max;
 } knobs[] = {
-	{ "buffer_min", 2048, 2048, 262144 },
-	{ "buffer_default", 262144, 2048, 16777216 },
-	{ "buffer_max", 16777216, 262144, 16777216 },
+	{ "buffer_min", 2048, 2048, 524288 },
+	{ "buffer_default", 524288, 2048, 16777216 },
+	{ "buffer_max", 16777216, 524288, 16777216 },
 	{ "connect_timeout_ms", 2000, 1, DAY_MS },
 	{ "max_sockets", 1048576, 1, 4194303 },
 	{ "max_pending", 65536, 1, 4194303 },
