@@ -229,6 +229,10 @@ static void measure(struct peer *p)
 		p->r.stream[i] = p == &peers[COPIES] ?
 			       measure_copies(plan.sizes[i]) :
 			       measure_stream(p, plan.sizes[i]);
+	if (listed(tests, "parallel") &&
+	    (p->type == SOCK_STREAM || p == &peers[COPIES]))
+		for (int i = 0; i < 2; i++)
+			p->r.parallel[i] = measure_parallel(p, 65536, i ? plan.pairs : 1);
 	if (p == &peers[COPIES])
 		return;
 	if (listed(tests, "latency"))
@@ -237,9 +241,6 @@ static void measure(struct peer *p)
 		return;
 	for (int i = 0; i < plan.nr_sizes && listed(tests, "duplex"); i++)
 		p->r.duplex[i] = measure_duplex(p, plan.sizes[i]);
-	if (listed(tests, "parallel"))
-		for (int i = 0; i < 2; i++)
-			p->r.parallel[i] = measure_parallel(p, 65536, i ? plan.pairs : 1);
 	if (listed(tests, "connect"))
 		p->r.connect = measure_connect(p);
 	if (plan.nr_growth) {
