@@ -14,23 +14,6 @@
 #include "io.h"
 #include "vshm.h"
 
-/**
- * __vshm_zerocopy_begin() - prepare the completion of a send with MSG_ZEROCOPY
- * @sk: socket
- * @done: takes the completion, or NULL when there is to be none
- *
- * Before anything is sent, so that a completion never lacks memory.
- * Context: process context, no lock held.
- * Return: 0 or -ENOBUFS.
- */
-int __vshm_zerocopy_begin(struct sock *sk, struct sk_buff **done)
-{
-	if (!sock_flag(sk, SOCK_ZEROCOPY))
-		return 0;
-	*done = alloc_skb(0, GFP_KERNEL);
-	return *done ? 0 : -ENOBUFS;
-}
-
 /* Make the last completion in the queue tell of one more send. */
 static bool vshm_zerocopy_extend(struct sk_buff_head *queue, u32 id)
 {
@@ -46,16 +29,12 @@ static bool vshm_zerocopy_extend(struct sk_buff_head *queue, u32 id)
 	return true;
 }
 
-/**
- * __vshm_zerocopy_end() - queue the completion of a send with MSG_ZEROCOPY
- * @sk: socket
- * @done: what vshm_zerocopy_begin() prepared
- * @sent: something was sent; sends that fail are not counted
- *
- * Completions that were not read yet become one, which spans a range of sends.
- * Context: process context, no lock held.
+/*
+ * Queue the completion of a send with MSG_ZEROCOPY; sends that fail are not
+ * counted. Completions that were not read yet become one, which spans a range of
+ * sends.
  */
-void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent)
+static void vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent)
 {
 	struct sk_buff_head *queue = &sk->sk_error_queue;
 	struct sock_extended_err *ee;
@@ -81,6 +60,60 @@ void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent)
 	spin_unlock_irqrestore(&queue->lock, flags);
 	consume_skb(done);
 	sk_error_report(sk);
+}
+
+/**
+ * __vshm_beside_begin() - take what goes beside the data of a call that sends
+ * @sock: socket
+ * @msg: data, control data and flags
+ * @len: bytes of data
+ * @beside: takes it
+ *
+ * The completion for MSG_ZEROCOPY is made before anything is sent, so that one
+ * never lacks memory.
+ * Context: process context, no lock held.
+ * Return: 0; -EOPNOTSUPP for MSG_OOB; -ENOBUFS; or the errnos of
+ * vshm_scm_send().
+ */
+int __vshm_beside_begin(struct socket *sock, struct msghdr *msg, size_t len,
+			struct vshm_beside *beside)
+{
+	struct sk_buff *done = NULL;
+	int err;
+
+	if (msg->msg_flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (msg->msg_flags & MSG_ZEROCOPY && len &&
+	    sock_flag(sock->sk, SOCK_ZEROCOPY)) {
+		done = alloc_skb(0, GFP_KERNEL);
+		if (!done)
+			return -ENOBUFS;
+	}
+	err = msg->msg_controllen ? vshm_scm_send(sock, msg, &beside->scm) : 0;
+	if (err) {
+		kfree_skb(done);
+		return err;
+	}
+	if (beside->scm)
+		beside->who = VSHM_WHO_SCM;
+	beside->done = done;
+	beside->any = true;
+	return 0;
+}
+
+/**
+ * __vshm_beside_end() - end a call that has something beside its data
+ * @sk: socket
+ * @beside: what it was, that was not sent; freed
+ * @sent: data was sent
+ *
+ * Context: process context, no lock held.
+ */
+void __vshm_beside_end(struct sock *sk, struct vshm_beside *beside, bool sent)
+{
+	vshm_scm_free(beside->scm);
+	if (beside->done)
+		vshm_zerocopy_end(sk, beside->done, sent);
 }
 
 /**

@@ -214,7 +214,7 @@ struct vshm_dgram_send {
 	const struct sockaddr_vshm *to;
 	size_t			len;
 	long			timeo;
-	struct vshm_scm		*scm;
+	struct vshm_beside	beside;
 	struct vshm_space	space;
 };
 
@@ -231,19 +231,6 @@ static struct vshm_sock *vshm_dgram_find(struct vshm_sock *vsk,
 				     dgram->dst_port);
 }
 
-/* Say who sends, if the receiver wants to know, or if there are descriptors. */
-static int vshm_dgram_sender(struct vshm_sock *to, struct vshm_dgram_send *call)
-{
-	struct socket *sock;
-	bool wanted;
-
-	rcu_read_lock();
-	sock = READ_ONCE(to->sk.sk_socket);
-	wanted = sock && vshm_passcred(sock);
-	rcu_read_unlock();
-	return unlikely(wanted || call->scm) ? vshm_scm_current(&call->scm) : 0;
-}
-
 /* Send to a socket of the same namespace; as vshm_queue_add(). */
 static int vshm_dgram_send_local(struct vshm_sock *vsk,
 				 struct vshm_dgram_send *call,
@@ -256,10 +243,8 @@ static int vshm_dgram_send_local(struct vshm_sock *vsk,
 	dgram->src_cid = vshm_source_cid(vsk, link, dgram->dst_cid);
 	to = vshm_dgram_find(vsk, call, dgram);
 	if (likely(to)) {
-		ret = vshm_dgram_sender(to, call);
-		if (likely(!ret))
-			ret = vshm_queue_add(to, dgram, &call->msg->msg_iter,
-					     &call->scm);
+		ret = vshm_queue_add(to, dgram, &call->msg->msg_iter,
+				     &call->beside);
 		sock_put(&to->sk);
 	} else {
 		trace_vshm_drop_datagram(dgram, VSHM_DROP_LISTENER);
@@ -327,7 +312,7 @@ static int vshm_dgram_send(struct vshm_sock *vsk, struct vshm_dgram_send *call)
 		if (!link)
 			return -EHOSTUNREACH;
 		/* what goes beside the data means nothing in another kernel */
-		ret = unlikely(call->scm) ? -EOPNOTSUPP :
+		ret = unlikely(call->beside.scm) ? -EOPNOTSUPP :
 			vshm_dgram_send_link(vsk, link, call, &dgram);
 		vshm_link_put(link);
 	}
@@ -392,25 +377,17 @@ int vshm_dgram_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 			.sk = sk,
 		},
 	};
-	struct sk_buff *done;
 	int ret;
 
-	if (unlikely(msg->msg_flags & MSG_OOB))
-		return -EOPNOTSUPP;
 	if (unlikely(len > VSHM_DATAGRAM_MAX ||
 		     VSHM_DATAGRAM_BYTES(len) > vshm_send_limit(sk)))
 		return -EMSGSIZE;
 	ret = vshm_dgram_address(vsk, &call);
 	if (unlikely(ret))
 		return ret;
-	ret = vshm_scm_send(sock, msg, &call.scm);
+	ret = vshm_beside_begin(sock, msg, len, &call.beside);
 	if (unlikely(ret))
 		return ret;
-	ret = vshm_zerocopy_begin(sk, msg, len, &done);
-	if (unlikely(ret)) {
-		vshm_scm_free(call.scm);
-		return ret;
-	}
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
@@ -427,9 +404,7 @@ int vshm_dgram_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	mutex_unlock(&vsk->tx_lock);
 	if (unlikely(!vshm_space_ready(&call.space)))
 		vshm_space_forget(vshm_sk(sk)->vnet, &call.space);
-	if (unlikely(call.scm))
-		vshm_scm_free(call.scm);
-	vshm_zerocopy_end(sk, done, ret > 0);
+	vshm_beside_end(sk, &call.beside, ret > 0);
 	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
 	return ret > 0 ? len : ret;
 }
@@ -479,7 +454,8 @@ static int vshm_dgram_copy(struct vshm_sock *vsk, struct vshm_dgram_recv *rv,
 	struct msghdr *msg = rv->msg;
 	int err = 0;
 
-	if (vshm_scm_pending(vsk->sk.sk_socket, &q->scm, &rv->scm))
+	if (unlikely(vshm_scm_pending(&vsk->sk, &q->scm) &&
+		     vshm_scm_begin(&rv->scm)))
 		return -ENOMEM;
 	n = vshm_copy_out(&q->out, at, &msg->msg_iter, want);
 	if (unlikely(n != want)) {
@@ -513,13 +489,17 @@ static int vshm_dgram_recv(struct vshm_sock *vsk, struct vshm_dgram_recv *rv)
 	struct vshm_queue *q = vsk->queue;
 	struct sock *sk = &vsk->sk;
 	struct vshm_queued *dgram;
-	int skip, ret;
+	int skip = -1, ret;
 	u8 shut;
 
 	/* before the queue: datagrams that came before the end are seen */
 	shut = smp_load_acquire(&sk->sk_shutdown);
-	skip = rv->flags & MSG_PEEK ? READ_ONCE(sk->sk_peek_off) : -1;
-	dgram = vshm_queue_next(q, &skip);
+	if (likely(!(rv->flags & MSG_PEEK))) {
+		dgram = vshm_queue_next(q);
+	} else {
+		skip = READ_ONCE(sk->sk_peek_off);
+		dgram = vshm_queue_peek(q, &skip);
+	}
 	if (likely(dgram)) {
 		ret = vshm_dgram_copy(vsk, rv, dgram, max(skip, 0));
 		if (unlikely(ret <= 0))

@@ -28,25 +28,50 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 		   long *timeo);
 
 /* ancillary.c */
-int __vshm_zerocopy_begin(struct sock *sk, struct sk_buff **done);
-void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent);
 void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg, ktime_t when);
 
-/* Prepare for what MSG_ZEROCOPY promises; 0 or -ENOBUFS. */
-static inline int vshm_zerocopy_begin(struct sock *sk, const struct msghdr *msg,
-				      size_t len, struct sk_buff **done)
+/**
+ * struct vshm_beside - what a call that sends has beside its data
+ * @who: credentials of the sender; VSHM_WHO_SCM as long as there is @scm to be
+ *	sent; NULL when that has said whose the rest is
+ * @scm: descriptors and credentials, or NULL
+ * @done: completion for MSG_ZEROCOPY, or NULL
+ * @any: there may be any of it
+ */
+struct vshm_beside {
+	const struct cred	*who;
+	struct vshm_scm		*scm;
+	struct sk_buff		*done;
+	bool			any;
+};
+
+/* Nobody's credentials. */
+#define VSHM_WHO_SCM	((const struct cred *)ERR_PTR(-EINVAL))
+
+int __vshm_beside_begin(struct socket *sock, struct msghdr *msg, size_t len,
+			struct vshm_beside *beside);
+void __vshm_beside_end(struct sock *sk, struct vshm_beside *beside, bool sent);
+
+/* Take what goes beside the data: 0 or an errno, with nothing to end. */
+static inline int vshm_beside_begin(struct socket *sock, struct msghdr *msg,
+				    size_t len, struct vshm_beside *beside)
 {
-	*done = NULL;
-	if (likely(!(msg->msg_flags & MSG_ZEROCOPY) || !len))
+	beside->who = current_cred();
+	beside->scm = NULL;
+	beside->done = NULL;
+	beside->any = false;
+	if (likely(!msg->msg_controllen &&
+		   !(msg->msg_flags & (MSG_ZEROCOPY | MSG_OOB))))
 		return 0;
-	return __vshm_zerocopy_begin(sk, done);
+	return __vshm_beside_begin(sock, msg, len, beside);
 }
 
-static inline void vshm_zerocopy_end(struct sock *sk, struct sk_buff *done,
-				     bool sent)
+/* The call is over; context: no lock held. */
+static inline void vshm_beside_end(struct sock *sk, struct vshm_beside *beside,
+				   bool sent)
 {
-	if (unlikely(done))
-		__vshm_zerocopy_end(sk, done, sent);
+	if (unlikely(beside->any))
+		__vshm_beside_end(sk, beside, sent);
 }
 
 /* SO_TIMESTAMP, or SO_TIMESTAMPING of what is received. */
@@ -64,25 +89,40 @@ static inline void vshm_recv_timestamp(struct sock *sk, struct msghdr *msg,
 		__vshm_recv_timestamp(sk, msg, when ?: ktime_get_real());
 }
 
-/* May the other end take somebody else for the sender? */
-static inline bool vshm_writer_changed(const struct vshm_conn *conn)
+/*
+ * Is there anything to be sent beside the data, or may the other end take
+ * somebody else for the sender? tx_lock is held.
+ */
+static inline bool vshm_beside_due(const struct vshm_conn *conn,
+				   const struct vshm_beside *beside)
 {
-	return conn->local && (conn->writer.cred != current_cred() ||
-			       conn->writer.pid != task_tgid(current));
+	return conn->writer.cred != beside->who && (conn->local || beside->scm);
+}
+
+/* Make it ready: 0 or an errno. tx_lock is held. */
+static inline int vshm_beside_prepare(struct vshm_conn *conn,
+				      struct vshm_beside *beside)
+{
+	beside->any = true;
+	return vshm_scm_prepare(conn, &beside->scm);
 }
 
 /*
- * Is there more to receive than data, or has the program asked who sent it? Then
- * *@rv is what the call receives of it, else it stays NULL. 0 or -ENOMEM.
+ * Send it with the @bytes that were copied to the head of the ring, and are
+ * published next. tx_lock is held.
  */
-static inline int vshm_scm_pending(const struct socket *sock,
-				   const struct vshm_scm_queue *q,
-				   struct vshm_scm_recv **rv)
+static inline void vshm_beside_attach(struct vshm_conn *conn,
+				      struct vshm_beside *beside, u64 bytes)
 {
-	if (likely((list_empty(&q->items) && !vshm_passcred(sock)) || *rv))
-		return 0;
-	*rv = vshm_scm_begin();
-	return *rv ? 0 : -ENOMEM;
+	if (beside->scm)
+		beside->who = vshm_scm_attach(conn, &beside->scm, bytes);
+}
+
+/* Is there more to receive than data, or has the program asked who sent it? */
+static inline bool vshm_scm_pending(const struct sock *sk,
+				    const struct vshm_scm_queue *q)
+{
+	return READ_ONCE(q->filled) || vshm_passcred(sk->sk_socket);
 }
 
 /* Why a socket cannot send, or 0. */
@@ -102,7 +142,7 @@ static inline size_t vshm_copy_in(struct vshm_sender *s, u64 at,
 
 	pagefault_disable();
 	done = _copy_from_iter(vshm_sender_at(s, at), first, from);
-	if (done == first && first < n)
+	if (unlikely(first < n) && done == first)
 		done += _copy_from_iter(s->mem.data, n - first, from);
 	pagefault_enable();
 	return done;
@@ -116,7 +156,7 @@ static inline size_t vshm_copy_out(struct vshm_receiver *r, u64 at,
 
 	pagefault_disable();
 	done = _copy_to_iter(vshm_receiver_at(r, at), first, to);
-	if (done == first && first < n)
+	if (unlikely(first < n) && done == first)
 		done += _copy_to_iter(r->mem.data, n - first, to);
 	pagefault_enable();
 	return done;

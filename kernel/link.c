@@ -156,20 +156,18 @@ void vshm_link_unpublish(struct vshm_link *link)
 }
 
 /**
- * vshm_link_is_local_cid() - is this CID one of the namespace's own?
+ * __vshm_link_is_local_cid() - is this CID that of the own end of a link?
  * @vnet: namespace
  * @cid: CID
  *
- * Return: true for VSHM_CID_LOCAL and the own end of each link.
+ * Return: true when there is such a link.
  */
-bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid)
+bool __vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid)
 {
 	struct vshm_link *link;
 	unsigned long i;
 	bool found = false;
 
-	if (cid == VSHM_CID_LOCAL)
-		return true;
 	rcu_read_lock();
 	xa_for_each(&vnet->links, i, link)
 		found |= cid == link->local_cid;

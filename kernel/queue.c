@@ -132,26 +132,18 @@ static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 	return true;
 }
 
-/* May a datagram be added? 0, -ECONNREFUSED, or -ENOBUFS. The lock is held. */
-static int vshm_queue_admit(struct vshm_sock *to,
-			    const struct vshm_datagram *dgram, u64 bytes)
+/* There is no room that is known of: look, or get a larger data area. */
+static int vshm_queue_full(struct vshm_sock *to,
+			   const struct vshm_datagram *dgram, u64 bytes)
 {
 	struct vshm_queue *q = to->queue;
 	struct sock *sk = &to->sk;
 	u64 limit = READ_ONCE(sk->sk_rcvbuf);
 
-	if (unlikely(q->from_cid != VSHM_CID_ANY &&
-		     (q->from_cid != dgram->src_cid ||
-		      q->from_port != dgram->src_port))) {
-		trace_vshm_drop_datagram(dgram, VSHM_DROP_LISTENER);
-		return -ECONNREFUSED;
-	}
-	if (unlikely(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
+	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
 		goto drop;
-	if (likely(vshm_sender_space(&q->in, limit) >= bytes))
-		return 0;
 	vshm_sender_sync(&q->in);
-	if (vshm_sender_space(&q->in, limit) >= bytes ||
+	if (vshm_sender_fits(&q->in, limit, bytes) ||
 	    vshm_queue_grow(to, bytes, limit))
 		return 0;
 drop:
@@ -160,13 +152,33 @@ drop:
 	return -ENOBUFS;
 }
 
+/* May a datagram be added? 0, -ECONNREFUSED, or -ENOBUFS. The lock is held. */
+static inline int vshm_queue_admit(struct vshm_sock *to,
+				   const struct vshm_datagram *dgram, u64 bytes)
+{
+	struct vshm_queue *q = to->queue;
+	struct sock *sk = &to->sk;
+
+	if (unlikely(q->from_cid != VSHM_CID_ANY &&
+		     (q->from_cid != dgram->src_cid ||
+		      q->from_port != dgram->src_port))) {
+		trace_vshm_drop_datagram(dgram, VSHM_DROP_LISTENER);
+		return -ECONNREFUSED;
+	}
+	if (unlikely((READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) ||
+		     !vshm_sender_fits(&q->in, READ_ONCE(sk->sk_rcvbuf), bytes)))
+		return vshm_queue_full(to, dgram, bytes);
+	return 0;
+}
+
 /*
  * The data are there: let the receiver have them. Returns true when it is to be
  * woken: it waits, or it was polled once, and edges may be waited for. The lock
  * is held.
  */
-static bool vshm_queue_publish(struct vshm_sock *to,
-			       const struct vshm_datagram *dgram, u64 bytes)
+static inline bool vshm_queue_publish(struct vshm_sock *to,
+				      const struct vshm_datagram *dgram,
+				      u64 bytes)
 {
 	struct vshm_queue *q = to->queue;
 	struct vshm_queued *queued = (void *)vshm_sender_at(&q->in, q->in.head);
@@ -183,19 +195,31 @@ static bool vshm_queue_publish(struct vshm_sock *to,
 	return vshm_sender_publish(&q->in, bytes) || vshm_watched(to);
 }
 
+/*
+ * Does the receiver want to know who sends? Its struct socket stays as long as
+ * the lock is held: vshm_queue_empty() takes it after sk_socket was set to NULL.
+ */
+static inline bool vshm_queue_passcred(const struct vshm_sock *to)
+{
+	const struct socket *sock = READ_ONCE(to->sk.sk_socket);
+
+	return sock && vshm_passcred(sock);
+}
+
 /**
  * vshm_queue_add() - add a datagram that a program sends
  * @to: socket that receives it
  * @dgram: its header
  * @from: its data; advanced when 1 is returned
- * @scm: what goes beside the data, or *@scm is NULL; NULL when 1 is returned
+ * @beside: what goes beside the data
  *
- * Context: process context.
+ * Context: process context, may sleep.
  * Return: 1; 0 when the pages of @from must be brought in; -ECONNREFUSED when
- * the socket is connected to somebody else; -ENOBUFS when it was dropped.
+ * the socket is connected to somebody else; -ENOBUFS when it was dropped;
+ * -ENOMEM.
  */
 int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
-		   struct iov_iter *from, struct vshm_scm **scm)
+		   struct iov_iter *from, struct vshm_beside *beside)
 {
 	u64 bytes = VSHM_DATAGRAM_BYTES(dgram->len);
 	struct vshm_queue *q = to->queue;
@@ -205,19 +229,25 @@ int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
 
 	mutex_lock(&q->lock);
 	ret = vshm_queue_admit(to, dgram, bytes);
-	if (likely(!ret)) {
-		n = vshm_copy_in(&q->in,
-				 q->in.head + sizeof(struct vshm_queued), from,
-				 dgram->len);
-		if (likely(n == dgram->len)) {
-			if (unlikely(*scm))
-				vshm_scm_add(&q->scm, scm, q->in.head, bytes);
-			wake = vshm_queue_publish(to, dgram, bytes);
-			ret = 1;
-		} else {
-			iov_iter_revert(from, n);
-		}
+	if (unlikely(ret))
+		goto out;
+	if (unlikely(beside->scm || vshm_queue_passcred(to))) {
+		beside->any = true;
+		ret = vshm_scm_current(&beside->scm);
+		if (ret)
+			goto out;
 	}
+	n = vshm_copy_in(&q->in, q->in.head + sizeof(struct vshm_queued), from,
+			 dgram->len);
+	if (unlikely(n != dgram->len)) {
+		iov_iter_revert(from, n);
+		goto out;
+	}
+	if (unlikely(beside->scm))
+		vshm_scm_add(&q->scm, &beside->scm, q->in.head, bytes);
+	wake = vshm_queue_publish(to, dgram, bytes);
+	ret = 1;
+out:
 	mutex_unlock(&q->lock);
 	if (wake)
 		vshm_wake_readers(&to->sk);
@@ -255,7 +285,7 @@ int vshm_queue_move(struct vshm_sock *to, const struct vshm_datagram *dgram,
 }
 
 /**
- * vshm_queue_next() - the datagram to be received next
+ * vshm_queue_peek() - the datagram to be peeked at next
  * @q: queue
  * @peek_off: in: bytes of data to skip; out: those of them that belong to the
  *	datagram that is returned. Negative: none, and never mind.
@@ -263,7 +293,7 @@ int vshm_queue_move(struct vshm_sock *to, const struct vshm_datagram *dgram,
  * Context: rx_lock held.
  * Return: the datagram, whose data follow, or NULL.
  */
-struct vshm_queued *vshm_queue_next(struct vshm_queue *q, int *peek_off)
+struct vshm_queued *vshm_queue_peek(struct vshm_queue *q, int *peek_off)
 {
 	struct vshm_receiver *r = &q->out;
 	struct vshm_queued *dgram;
@@ -272,8 +302,8 @@ struct vshm_queued *vshm_queue_next(struct vshm_queue *q, int *peek_off)
 	vshm_receiver_sync(r);
 	for (; at != r->head; at += VSHM_DATAGRAM_BYTES(dgram->len)) {
 		dgram = (void *)vshm_receiver_at(r, at);
-		if (likely(*peek_off < 0 || (u32)*peek_off < dgram->len ||
-			   !(*peek_off || dgram->flags & VSHM_QUEUED_PEEKED)))
+		if (*peek_off < 0 || (u32)*peek_off < dgram->len ||
+		    !(*peek_off || dgram->flags & VSHM_QUEUED_PEEKED))
 			return dgram;
 		*peek_off -= dgram->len;
 	}
@@ -293,19 +323,6 @@ bool vshm_queue_arm(const void *arg)
 
 	vshm_receiver_arm(&q->out, q->out.tail);
 	return vshm_queue_ready(q);
-}
-
-/**
- * vshm_queue_take() - remove the first datagram
- * @q: queue
- * @dgram: what vshm_queue_next() returned, with nothing skipped
- *
- * Context: rx_lock held.
- */
-void vshm_queue_take(struct vshm_queue *q, const struct vshm_queued *dgram)
-{
-	WRITE_ONCE(q->bytes_out, q->bytes_out + dgram->len);
-	vshm_receiver_consume(&q->out, VSHM_DATAGRAM_BYTES(dgram->len));
 }
 
 /**
@@ -332,11 +349,10 @@ u64 vshm_queue_bytes(const struct vshm_queue *q)
 u32 vshm_queue_first(struct vshm_sock *vsk)
 {
 	const struct vshm_queued *dgram;
-	int skip = -1;
 	u32 len = 0;
 
 	mutex_lock(&vsk->rx_lock);
-	dgram = vshm_queue_next(vsk->queue, &skip);
+	dgram = vshm_queue_next(vsk->queue);
 	if (dgram)
 		len = dgram->len;
 	mutex_unlock(&vsk->rx_lock);

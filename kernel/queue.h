@@ -9,6 +9,8 @@
 
 #include "vshm.h"
 
+struct vshm_beside;
+
 /**
  * struct vshm_queued - header of a datagram in a receive queue
  * @len: bytes of data, which follow
@@ -66,22 +68,40 @@ struct vshm_queue *vshm_queue_alloc(void);
 void vshm_queue_empty(struct vshm_sock *vsk);
 void vshm_queue_filter(struct vshm_queue *q, u32 cid, u32 port);
 int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
-		   struct iov_iter *from, struct vshm_scm **scm);
+		   struct iov_iter *from, struct vshm_beside *beside);
 int vshm_queue_move(struct vshm_sock *to, const struct vshm_datagram *dgram,
 		    const struct vshm_receiver *from);
-struct vshm_queued *vshm_queue_next(struct vshm_queue *q, int *peek_off);
+struct vshm_queued *vshm_queue_peek(struct vshm_queue *q, int *peek_off);
 bool vshm_queue_arm(const void *arg);
-void vshm_queue_take(struct vshm_queue *q, const struct vshm_queued *dgram);
 u64 vshm_queue_bytes(const struct vshm_queue *q);
 u32 vshm_queue_first(struct vshm_sock *vsk);
 
-/* Position of a datagram that vshm_queue_next() returned; rx_lock held. */
+/* Position of a datagram that lies in the queue; rx_lock held. */
 static inline u64 vshm_queue_at(const struct vshm_queue *q,
 				const struct vshm_queued *dgram)
 {
 	u64 offset = (const u8 *)dgram - q->out.mem.data;
 
 	return q->out.tail + ((offset - q->out.tail) & q->out.mask);
+}
+
+/* The datagram to be received next, whose data follow, or NULL; rx_lock held. */
+static inline struct vshm_queued *vshm_queue_next(struct vshm_queue *q)
+{
+	struct vshm_receiver *r = &q->out;
+
+	vshm_receiver_sync(r);
+	if (r->head == r->tail)
+		return NULL;
+	return (struct vshm_queued *)vshm_receiver_at(r, r->tail);
+}
+
+/* Remove it; rx_lock held. */
+static inline void vshm_queue_take(struct vshm_queue *q,
+				   const struct vshm_queued *dgram)
+{
+	WRITE_ONCE(q->bytes_out, q->bytes_out + dgram->len);
+	vshm_receiver_consume(&q->out, VSHM_DATAGRAM_BYTES(dgram->len));
 }
 
 /* Is there a datagram? Without locks: worth a look. */

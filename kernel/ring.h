@@ -139,6 +139,15 @@ static inline u64 vshm_sender_space(const struct vshm_sender *s, u64 limit)
 	return used < limit ? limit - used : 0;
 }
 
+/* May @s write @n bytes, as far as it knows? */
+static inline bool vshm_sender_fits(const struct vshm_sender *s, u64 limit,
+				    u64 n)
+{
+	u64 used = s->head - s->tail + n;
+
+	return used <= limit && used <= s->mask + 1;
+}
+
 /* Where the byte at @position is. */
 static inline u8 *vshm_sender_at(const struct vshm_sender *s, u64 position)
 {

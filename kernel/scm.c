@@ -94,7 +94,7 @@ static struct vshm_scm *vshm_scm_alloc(void)
 }
 
 /**
- * __vshm_scm_send() - take descriptors and credentials from a program
+ * vshm_scm_send() - take descriptors and credentials from a program
  * @sock: socket that sends
  * @msg: message with control data
  * @scm: takes what it says, or NULL when it says nothing of that kind
@@ -103,8 +103,8 @@ static struct vshm_scm *vshm_scm_alloc(void)
  * Return: 0, or the errnos of AF_UNIX; -EINVAL also for a descriptor that could
  * be part of a cycle.
  */
-int __vshm_scm_send(struct socket *sock, struct msghdr *msg,
-		    struct vshm_scm **scm)
+int vshm_scm_send(struct socket *sock, struct msghdr *msg,
+		  struct vshm_scm **scm)
 {
 	/* __scm_send() takes descriptors from sockets of AF_UNIX only */
 	static const struct proto_ops unix_ops = { .family = PF_UNIX };
@@ -187,6 +187,9 @@ void vshm_writer_forget(struct vshm_writer *writer)
 static void vshm_writer_set(struct vshm_writer *writer)
 {
 	vshm_writer_forget(writer);
+	/* io_uring can lend one process the credentials of another */
+	if (current_cred() != current_real_cred())
+		return;
 	writer->cred = get_current_cred();
 	writer->pid = get_pid(task_tgid(current));
 }
@@ -261,6 +264,7 @@ void vshm_scm_add(struct vshm_scm_queue *q, struct vshm_scm **scm, u64 start,
 	spin_lock(&q->lock);
 	if (!q->closed) {
 		list_add_tail(&item->node, &q->items);
+		WRITE_ONCE(q->filled, true);
 		item = NULL;
 	}
 	spin_unlock(&q->lock);
@@ -274,8 +278,11 @@ void vshm_scm_add(struct vshm_scm_queue *q, struct vshm_scm **scm, u64 start,
  * @bytes: length of the data in the ring, to be published next
  *
  * Context: tx_lock held.
+ * Return: who sends the rest of the call, for vshm_beside.who: NULL for whom the
+ * program has said.
  */
-void vshm_scm_attach(struct vshm_conn *conn, struct vshm_scm **scm, u64 bytes)
+const struct cred *vshm_scm_attach(struct vshm_conn *conn,
+				   struct vshm_scm **scm, u64 bytes)
 {
 	struct vshm_conn *peer;
 	bool said = (*scm)->said;
@@ -293,6 +300,7 @@ void vshm_scm_attach(struct vshm_conn *conn, struct vshm_scm **scm, u64 bytes)
 		vshm_writer_forget(&conn->writer);
 	else
 		vshm_writer_set(&conn->writer);
+	return said ? NULL : current_cred();
 }
 
 /**
@@ -325,6 +333,7 @@ void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close)
 	spin_lock(&q->lock);
 	q->closed |= close;
 	list_splice_init(&q->items, &items);
+	WRITE_ONCE(q->filled, false);
 	spin_unlock(&q->lock);
 	list_for_each_entry_safe(scm, tmp, &items, node)
 		vshm_scm_free(scm);
@@ -332,20 +341,22 @@ void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close)
 }
 
 /**
- * vshm_scm_begin() - start a call that may receive more than data
+ * vshm_scm_begin() - start to receive more than data
+ * @rv: takes what vshm_scm_finish() is to be given, unless it has it already
  *
  * Context: process context, may sleep.
- * Return: what vshm_scm_finish() is to be given, or NULL when memory is short.
+ * Return: 0 or -ENOMEM.
  */
-struct vshm_scm_recv *vshm_scm_begin(void)
+int vshm_scm_begin(struct vshm_scm_recv **rv)
 {
-	struct vshm_scm_recv *rv = kzalloc(sizeof(*rv), GFP_KERNEL);
-
-	if (rv) {
-		rv->cookie.creds.uid = INVALID_UID;
-		rv->cookie.creds.gid = INVALID_GID;
-	}
-	return rv;
+	if (*rv)
+		return 0;
+	*rv = kzalloc(sizeof(**rv), GFP_KERNEL);
+	if (!*rv)
+		return -ENOMEM;
+	(*rv)->cookie.creds.uid = INVALID_UID;
+	(*rv)->cookie.creds.gid = INVALID_GID;
+	return 0;
 }
 
 /* Who wrote it; a writer of whom nothing was said has the other end. */
@@ -458,6 +469,7 @@ void vshm_scm_take(struct vshm_scm_queue *q, struct vshm_scm_recv *rv, u64 at,
 		spin_lock(&q->lock);
 		scm = list_first_entry(&q->items, struct vshm_scm, node);
 		list_del(&scm->node);
+		WRITE_ONCE(q->filled, !list_empty(&q->items));
 		spin_unlock(&q->lock);
 		if (!rv->cookie.fp && scm->cookie.fp) {
 			vshm_inflight_uncharge(scm->cookie.fp);

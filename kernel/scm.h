@@ -30,6 +30,7 @@ struct vshm_scm {
  * @lock: guards @items and @closed, innermost; who takes an item away has the
  *	receiving direction as well
  * @items: &struct vshm_scm, by position
+ * @filled: @items is not empty, to be seen without @lock by who receives
  * @closed: nothing more is added
  * @single: credentials are those of one message, and not of all up to the next
  * @writer: who wrote the byte at the tail; without a pid, who has the other end
@@ -38,6 +39,7 @@ struct vshm_scm {
 struct vshm_scm_queue {
 	spinlock_t		lock;
 	struct list_head	items;
+	bool			filled;
 	bool			closed;
 	bool			single;
 	struct scm_cookie	writer;
@@ -45,8 +47,9 @@ struct vshm_scm_queue {
 
 /**
  * struct vshm_writer - who the other end thinks is sending; tx_lock
- * @cred: the last that sent, or NULL
- * @pid: the same
+ * @cred: credentials of the last that sent, or NULL: no two processes have the
+ *	same, and a thread that changes its own gets others
+ * @pid: the process
  * @told: some item told of it
  */
 struct vshm_writer {
@@ -71,33 +74,24 @@ struct sock;
 struct socket;
 struct vshm_conn;
 
-int __vshm_scm_send(struct socket *sock, struct msghdr *msg,
-		    struct vshm_scm **scm);
+int vshm_scm_send(struct socket *sock, struct msghdr *msg,
+		  struct vshm_scm **scm);
 int vshm_scm_current(struct vshm_scm **scm);
 void vshm_scm_free(struct vshm_scm *scm);
 int vshm_scm_prepare(struct vshm_conn *conn, struct vshm_scm **scm);
-void vshm_scm_attach(struct vshm_conn *conn, struct vshm_scm **scm, u64 bytes);
+const struct cred *vshm_scm_attach(struct vshm_conn *conn,
+				   struct vshm_scm **scm, u64 bytes);
 void vshm_scm_add(struct vshm_scm_queue *q, struct vshm_scm **scm, u64 start,
 		  u64 bytes);
 void vshm_writer_forget(struct vshm_writer *writer);
 void vshm_scm_queue_init(struct vshm_scm_queue *q, bool single);
 void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close);
-struct vshm_scm_recv *vshm_scm_begin(void);
+int vshm_scm_begin(struct vshm_scm_recv **rv);
 u64 vshm_scm_limit(struct sock *sk, struct vshm_scm_queue *q,
 		   struct vshm_scm_recv *rv, u64 at, u64 avail);
 void vshm_scm_take(struct vshm_scm_queue *q, struct vshm_scm_recv *rv, u64 at,
 		   bool peek);
 void vshm_scm_finish(struct socket *sock, struct msghdr *msg,
 		     struct vshm_scm_recv *rv, int flags);
-
-/* What a call says beside its data: 0, with *@scm set or NULL, or an errno. */
-static inline int vshm_scm_send(struct socket *sock, struct msghdr *msg,
-				struct vshm_scm **scm)
-{
-	*scm = NULL;
-	if (likely(!msg->msg_controllen))
-		return 0;
-	return __vshm_scm_send(sock, msg, scm);
-}
 
 #endif /* _VSHM_SCM_H */

@@ -53,7 +53,7 @@ static u64 vshm_seqpacket_max(struct sock *sk, const struct vshm_conn *conn)
  * meanwhile. Returns 1 when it is sent, 0 to try again, or an errno.
  */
 static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
-			       struct vshm_scm **scm, long *timeo)
+			       struct vshm_beside *beside, long *timeo)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_packet *packet;
@@ -76,8 +76,7 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 
 	s = &conn->tx;
 	bytes = VSHM_PACKET_BYTES(len);
-	space = vshm_sender_space(s, vshm_send_limit(sk));
-	if (unlikely(space < bytes)) {
+	if (unlikely(!vshm_sender_fits(s, vshm_send_limit(sk), bytes))) {
 		space = vshm_send_space(sk, conn, bytes);
 		if (space < 0) {
 			vshm_io_violation(vsk, conn, &vsk->tx_lock,
@@ -88,8 +87,8 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 			return vshm_send_full(sk, conn, bytes, timeo);
 	}
 
-	if (unlikely(*scm || vshm_writer_changed(conn))) {
-		err = vshm_scm_prepare(conn, scm);
+	if (unlikely(vshm_beside_due(conn, beside))) {
+		err = vshm_beside_prepare(conn, beside);
 		if (err)
 			return err;
 	}
@@ -98,8 +97,8 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 	packet->flags = msg->msg_flags & MSG_EOR ? VSHM_PACKET_EOR : 0;
 	n = vshm_copy_in(s, s->head + sizeof(*packet), &msg->msg_iter, len);
 	if (likely(n == len)) {
-		if (unlikely(*scm))
-			vshm_scm_attach(conn, scm, bytes);
+		if (unlikely(beside->any))
+			vshm_beside_attach(conn, beside, bytes);
 		vshm_sender_count(s, len);
 		if (vshm_sender_publish(s, bytes))
 			vshm_conn_notify(conn, VSHM_NEWS_DATA);
@@ -129,41 +128,33 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
-	struct vshm_scm *scm;
-	struct sk_buff *done;
+	struct vshm_beside beside;
 	long timeo;
 	int ret;
 
-	if (unlikely(msg->msg_flags & MSG_OOB))
-		return -EOPNOTSUPP;
 	if (unlikely(msg->msg_namelen))
 		return sock->state == SS_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
-	ret = vshm_scm_send(sock, msg, &scm);
+	ret = vshm_beside_begin(sock, msg, len, &beside);
 	if (unlikely(ret))
 		return ret;
-	ret = vshm_zerocopy_begin(sk, msg, len, &done);
-	if (unlikely(ret)) {
-		vshm_scm_free(scm);
-		return ret;
-	}
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
 	do {
-		ret = vshm_seqpacket_send(sk, msg, len, &scm, &timeo);
+		ret = vshm_seqpacket_send(sk, msg, len, &beside, &timeo);
 	} while (!ret);
-	if (ret > 0) {
+	if (likely(ret > 0)) {
 		vsk->tx.bytes += len;
 		vsk->tx.calls++;
 	}
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
-	if (unlikely(scm))
-		vshm_scm_free(scm);
-	vshm_zerocopy_end(sk, done, ret > 0);
+	vshm_beside_end(sk, &beside, ret > 0);
 	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
-	return ret > 0 ? len : sk_stream_error(sk, msg->msg_flags, ret);
+	if (likely(ret > 0))
+		return len;
+	return sk_stream_error(sk, msg->msg_flags, ret);
 }
 
 /* One call of recvmsg(2). */
@@ -217,7 +208,8 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 	struct msghdr *msg = rv->msg;
 	int err = 0;
 
-	if (vshm_scm_pending(vsk->sk.sk_socket, &conn->scm, &rv->scm))
+	if (unlikely(vshm_scm_pending(&vsk->sk, &conn->scm) &&
+		     vshm_scm_begin(&rv->scm)))
 		return -ENOMEM;
 	if (unlikely(rv->scm))
 		vshm_scm_limit(&vsk->sk, &conn->scm, rv->scm, rv->at, bytes);
@@ -262,19 +254,22 @@ static int vshm_seqpacket_recv(struct sock *sk, struct vshm_seqpacket_recv *rv)
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_packet packet;
 	struct vshm_conn *conn;
-	int pending, err, found = 0;
+	int pending = 0, err, found = 0;
+	u8 shut = 0;
 	s64 avail;
-	u8 shut;
 
 	if (unlikely(READ_ONCE(vsk->state) < VSHM_CONNECTED))
 		return vshm_io_error(sk);
-	/* before the ring: packets that came before the end are seen */
-	shut = smp_load_acquire(&sk->sk_shutdown);
-	pending = READ_ONCE(sk->sk_err);
-	smp_rmb(); /* pairs with the release in vshm_sock_shutdown() */
 	conn = rcu_dereference_protected(vsk->conn,
 					 lockdep_is_held(&vsk->rx_lock));
 	avail = conn ? vshm_recv_avail(conn) : 0;
+	if (unlikely(!avail || rv->flags & MSG_PEEK)) {
+		/* once more: packets that came before the end are seen */
+		shut = smp_load_acquire(&sk->sk_shutdown);
+		pending = READ_ONCE(sk->sk_err);
+		smp_rmb(); /* pairs with the release in vshm_sock_shutdown() */
+		avail = conn ? vshm_recv_avail(conn) : 0;
+	}
 	if (avail > 0)
 		found = vshm_seqpacket_find(vsk, conn, rv, &packet);
 	if (unlikely(avail < 0 || found < 0)) {

@@ -16,15 +16,33 @@
 /* Large enough to cost little per byte, small enough to overlap. */
 #define VSHM_PIECE	(64 * 1024)
 
+/* One call of sendmsg(2). */
+struct vshm_send {
+	struct msghdr		*msg;
+	long			timeo;
+	struct vshm_beside	beside;
+};
+
+/* Not all could be copied: bring the page in; 0 or -EFAULT. tx_lock is held. */
+static int vshm_send_fault(struct vshm_sock *vsk, struct msghdr *msg, size_t n)
+{
+	bool stuck;
+
+	mutex_unlock(&vsk->tx_lock);
+	stuck = fault_in_iov_iter_readable(&msg->msg_iter, n) == n;
+	mutex_lock(&vsk->tx_lock);
+	return stuck ? -EFAULT : 0;
+}
+
 /*
  * Send some bytes, or wait for space. tx_lock is held, and may be dropped
  * meanwhile. Returns bytes sent, 0 to try again, or an errno.
  */
-static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg,
-			      struct vshm_scm **scm, long *timeo)
+static ssize_t vshm_send_some(struct sock *sk, struct vshm_send *call)
 {
+	struct msghdr *msg = call->msg;
+	size_t n = min_t(size_t, msg_data_left(msg), VSHM_PIECE), done;
 	struct vshm_sock *vsk = vshm_sk(sk);
-	size_t left = msg_data_left(msg), n, done;
 	struct vshm_conn *conn;
 	ssize_t ret;
 	s64 space;
@@ -37,12 +55,10 @@ static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg,
 	if (unlikely(!conn || !conn->tx.mem.ring))
 		return -EPIPE;
 
-	n = min_t(size_t, left, VSHM_PIECE);
-	space = vshm_sender_space(&conn->tx, vshm_send_limit(sk));
-	if (unlikely(space < n)) {
+	if (unlikely(!vshm_sender_fits(&conn->tx, vshm_send_limit(sk), n))) {
 		space = vshm_send_space(sk, conn, 1);
 		if (!space)
-			return vshm_send_full(sk, conn, 1, timeo);
+			return vshm_send_full(sk, conn, 1, &call->timeo);
 		if (space < 0) {
 			vshm_io_violation(vsk, conn, &vsk->tx_lock,
 					  "index of a receiver");
@@ -51,26 +67,23 @@ static ssize_t vshm_send_some(struct sock *sk, struct msghdr *msg,
 		n = min_t(size_t, n, space);
 	}
 
-	if (unlikely(*scm || vshm_writer_changed(conn))) {
-		ret = vshm_scm_prepare(conn, scm);
+	if (unlikely(vshm_beside_due(conn, &call->beside))) {
+		ret = vshm_beside_prepare(conn, &call->beside);
 		if (ret)
 			return ret;
 	}
 	done = vshm_copy_in(&conn->tx, conn->tx.head, &msg->msg_iter, n);
-	if (unlikely(*scm && done))
-		vshm_scm_attach(conn, scm, done);
-	if (likely(done) && vshm_sender_publish(&conn->tx, done))
+	if (unlikely(!done))
+		return vshm_send_fault(vsk, msg, n);
+	if (unlikely(call->beside.any))
+		vshm_beside_attach(conn, &call->beside, done);
+	if (vshm_sender_publish(&conn->tx, done))
 		vshm_conn_notify(conn, VSHM_NEWS_DATA);
 	vshm_count_tx(conn, done);
-	if (likely(done == n))
-		return done;
-
-	mutex_unlock(&vsk->tx_lock);
-	n -= done;
-	if (fault_in_iov_iter_readable(&msg->msg_iter, n) == n)
-		ret = -EFAULT;
-	mutex_lock(&vsk->tx_lock);
-	return done ? done : ret;
+	/* bytes that were sent come first, an error with the next call */
+	if (unlikely(done < n))
+		vshm_send_fault(vsk, msg, n - done);
+	return done;
 }
 
 /**
@@ -86,53 +99,45 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
-	struct vshm_scm *scm;
-	struct sk_buff *done;
+	struct vshm_send call = {
+		.msg = msg,
+		.timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT),
+	};
 	size_t sent = 0;
-	ssize_t ret = 0;
-	long timeo;
+	ssize_t ret;
 
-	if (unlikely(msg->msg_flags & MSG_OOB))
-		return -EOPNOTSUPP;
 	if (unlikely(msg->msg_namelen))
 		return sock->state == SS_CONNECTED ? -EISCONN : -EOPNOTSUPP;
-	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
-	ret = vshm_scm_send(sock, msg, &scm);
+	ret = vshm_beside_begin(sock, msg, len, &call.beside);
 	if (unlikely(ret))
 		return ret;
-	ret = vshm_zerocopy_begin(sk, msg, len, &done);
-	if (unlikely(ret)) {
-		vshm_scm_free(scm);
-		return ret;
-	}
 
 	mutex_lock(&vsk->tx_lock);
 	vsk->senders++;
-	if (!len)
+	if (unlikely(!len))
 		ret = vshm_send_error(sk);
 	while (sent < len) {
 		/* what was sent comes first, an error with the next call */
 		if (sent && (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
 			break;
-		ret = vshm_send_some(sk, msg, &scm, &timeo);
-		if (ret < 0)
+		ret = vshm_send_some(sk, &call);
+		if (unlikely(ret < 0))
 			break;
 		sent += ret;
 		if (sent < len)
 			cond_resched();
 	}
-	if (sent) {
+	if (likely(sent)) {
 		vsk->tx.bytes += sent;
 		vsk->tx.calls++;
+		ret = sent;
 	}
 	vsk->senders--;
 	mutex_unlock(&vsk->tx_lock);
-	if (unlikely(scm))
-		vshm_scm_free(scm);
-	vshm_zerocopy_end(sk, done, sent);
-	trace_vshm_send(vsk, len, sent ? sent : ret);
-	if (sent || !ret)
-		return sent;
+	vshm_beside_end(sk, &call.beside, ret > 0);
+	trace_vshm_send(vsk, len, ret);
+	if (likely(ret >= 0))
+		return ret;
 	return sk_stream_error(sk, msg->msg_flags, ret);
 }
 
@@ -140,14 +145,15 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 struct vshm_recv {
 	struct msghdr	*msg;
 	size_t		len;
-	size_t		target;
 	size_t		done;
 	u64		skip;
 	long		timeo;
-	bool		peek;
-	u8		shut;
+	int		flags;
 	int		err;
 	struct vshm_scm_recv *scm;
+	u8		shut;
+	bool		peek;
+	bool		odd;	/* @peek, or @scm is there */
 };
 
 /* Nothing more to receive: returns 1 at the end, 0 to try again, or an errno. */
@@ -170,39 +176,45 @@ static int vshm_recv_wait(struct sock *sk, struct vshm_conn *conn,
 			      &rv->timeo);
 }
 
-/* Where the next byte to be received is. */
-static u64 vshm_recv_at(const struct vshm_conn *conn,
-			const struct vshm_recv *rv)
+/* Not all could be copied: bring the page in; 0 or -EFAULT. rx_lock is held. */
+static int vshm_recv_fault(struct vshm_sock *vsk, struct msghdr *msg, size_t n)
 {
-	return conn->rx.tail + (rv->peek ? rv->skip + rv->done : 0);
+	bool stuck;
+
+	mutex_unlock(&vsk->rx_lock);
+	stuck = fault_in_iov_iter_writeable(&msg->msg_iter, n) == n;
+	mutex_lock(&vsk->rx_lock);
+	return stuck ? -EFAULT : 0;
 }
 
-/* Copy what there is; returns bytes, or -EFAULT. */
-static ssize_t vshm_recv_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
-			      struct vshm_recv *rv, u64 avail)
+/*
+ * Copy what there is. rx_lock is held, and may be dropped meanwhile. @odd is
+ * known when this is compiled, once for each. Returns as vshm_recv_some().
+ */
+static __always_inline int vshm_recv_copy(struct vshm_sock *vsk,
+					  struct vshm_conn *conn,
+					  struct vshm_recv *rv, u64 at,
+					  u64 avail, const bool odd)
 {
 	struct vshm_receiver *r = &conn->rx;
 	size_t n, done;
-	u64 at = vshm_recv_at(conn, rv);
 
 	n = min_t(u64, min_t(u64, avail, rv->len - rv->done), VSHM_PIECE);
 	done = vshm_copy_out(r, at, &rv->msg->msg_iter, n);
-	if (!rv->peek && done) {
+	if (unlikely(!done))
+		return vshm_recv_fault(vsk, rv->msg, n);
+	if (!odd || !rv->peek) {
 		if (vshm_receiver_consume(r, done))
 			vshm_conn_notify(conn, VSHM_NEWS_SPACE);
 		vshm_count_rx(conn, done);
 	}
-	if (unlikely(rv->scm && done))
+	if (odd && rv->scm)
 		vshm_scm_take(&conn->scm, rv->scm, at, rv->peek);
-	if (likely(done == n))
-		return done;
-
-	mutex_unlock(&vsk->rx_lock);
-	n -= done;
-	if (fault_in_iov_iter_writeable(&rv->msg->msg_iter, n) == n && !done)
-		done = -EFAULT;
-	mutex_lock(&vsk->rx_lock);
-	return done;
+	rv->done += done;
+	/* bytes that were received come first, an error with the next call */
+	if (unlikely(done < n))
+		vshm_recv_fault(vsk, rv->msg, n - done);
+	return rv->done == rv->len;
 }
 
 /* Peeked bytes stay where they are: is there no room for more? */
@@ -216,24 +228,38 @@ static bool vshm_peek_ends(const struct vshm_conn *conn,
 }
 
 /*
- * Receive some bytes, or wait for them. rx_lock is held, and may be dropped
- * meanwhile. Returns 0 to go on, 1 when the call is done, or an errno.
+ * There are no bytes to be received, or none that were not peeked at: wait.
+ * Returns as vshm_recv_some().
  */
-static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
+static int vshm_recv_none(struct sock *sk, struct vshm_conn *conn,
+			  struct vshm_recv *rv)
+{
+	size_t target = sock_rcvlowat(sk, rv->flags & MSG_WAITALL, rv->len);
+
+	if (rv->scm && rv->scm->cookie.fp)
+		return 1;
+	if (rv->peek && conn && conn->rx.nr_next && vshm_recv_carry(conn))
+		return 0;
+	if (rv->done >= target || (conn && vshm_peek_ends(conn, rv)))
+		return 1;
+	return vshm_recv_wait(sk, conn, rv);
+}
+
+/*
+ * What most calls do not meet: no data, bytes that are only peeked at, and more
+ * to receive than data. Returns as vshm_recv_some().
+ */
+static noinline int vshm_recv_odd(struct sock *sk, struct vshm_conn *conn,
+				  struct vshm_recv *rv)
 {
 	struct vshm_sock *vsk = vshm_sk(sk);
-	struct vshm_conn *conn;
-	ssize_t n;
 	s64 avail;
+	u64 at;
 
-	if (unlikely(READ_ONCE(vsk->state) < VSHM_CONNECTED))
-		return vshm_io_error(sk);
 	/* before the ring: bytes that came before the end are seen */
 	rv->shut = smp_load_acquire(&sk->sk_shutdown);
 	rv->err = READ_ONCE(sk->sk_err);
 	smp_rmb(); /* pairs with the release in vshm_sock_shutdown() */
-	conn = rcu_dereference_protected(vsk->conn,
-					 lockdep_is_held(&vsk->rx_lock));
 	avail = conn ? vshm_recv_avail(conn) : 0;
 	if (unlikely(avail < 0)) {
 		vshm_io_violation(vsk, conn, &vsk->rx_lock,
@@ -242,27 +268,41 @@ static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
 	}
 	if (rv->peek)
 		avail = max_t(s64, avail - rv->skip - rv->done, 0);
-	if (likely(avail)) {
-		if (vshm_scm_pending(sk->sk_socket, &conn->scm, &rv->scm))
+	if (!avail)
+		return vshm_recv_none(sk, conn, rv);
+
+	at = conn->rx.tail + (rv->peek ? rv->skip + rv->done : 0);
+	if (vshm_scm_pending(sk, &conn->scm)) {
+		if (vshm_scm_begin(&rv->scm))
 			return -ENOMEM;
-		if (unlikely(rv->scm))
-			avail = vshm_scm_limit(sk, &conn->scm, rv->scm,
-					       vshm_recv_at(conn, rv), avail);
-		if (unlikely(!avail))
-			return 1;
-		n = vshm_recv_copy(vsk, conn, rv, avail);
-		if (n < 0)
-			return n;
-		rv->done += n;
-		return rv->done == rv->len;
+		rv->odd = true;
 	}
-	if (unlikely(rv->scm && rv->scm->cookie.fp))
-		return 1;
-	if (rv->peek && conn && conn->rx.nr_next && vshm_recv_carry(conn))
-		return 0;
-	if (rv->done >= rv->target || (conn && vshm_peek_ends(conn, rv)))
-		return 1;
-	return vshm_recv_wait(sk, conn, rv);
+	if (rv->scm) {
+		avail = vshm_scm_limit(sk, &conn->scm, rv->scm, at, avail);
+		if (!avail)
+			return 1;
+	}
+	return vshm_recv_copy(vsk, conn, rv, at, avail, true);
+}
+
+/*
+ * Receive some bytes, or wait for them. rx_lock is held, and may be dropped
+ * meanwhile. Returns 0 to go on, 1 when the call is done, or an errno.
+ */
+static int vshm_recv_some(struct sock *sk, struct vshm_recv *rv)
+{
+	struct vshm_sock *vsk = vshm_sk(sk);
+	struct vshm_conn *conn;
+	s64 avail;
+
+	if (unlikely(READ_ONCE(vsk->state) < VSHM_CONNECTED))
+		return vshm_io_error(sk);
+	conn = rcu_dereference_protected(vsk->conn,
+					 lockdep_is_held(&vsk->rx_lock));
+	avail = conn ? vshm_recv_avail(conn) : 0;
+	if (unlikely(avail <= 0 || rv->odd || vshm_scm_pending(sk, &conn->scm)))
+		return vshm_recv_odd(sk, conn, rv);
+	return vshm_recv_copy(vsk, conn, rv, conn->rx.tail, avail, false);
 }
 
 /**
@@ -282,8 +322,9 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	struct vshm_recv rv = {
 		.msg = msg,
 		.len = len,
-		.target = sock_rcvlowat(sk, flags & MSG_WAITALL, len),
+		.flags = flags,
 		.peek = flags & MSG_PEEK,
+		.odd = flags & MSG_PEEK,
 		.timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
 	};
 	struct vshm_conn *conn;
@@ -297,32 +338,35 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 
 	mutex_lock(&vsk->rx_lock);
 	vsk->receivers++;
-	rv.skip = max(sk_peek_offset(sk, flags), 0);
-	ret = len ? 0 : vshm_io_error(sk) ?: 1;
+	if (unlikely(flags & MSG_PEEK))
+		rv.skip = max(sk_peek_offset(sk, flags), 0);
+	ret = likely(len) ? 0 : vshm_io_error(sk) ?: 1;
 	while (!ret) {
 		ret = vshm_recv_some(sk, &rv);
 		if (!ret)
 			cond_resched();
 	}
-	if (rv.done && !rv.peek) {
+	if (likely(rv.done && !rv.peek)) {
 		vsk->rx.bytes += rv.done;
 		vsk->rx.calls++;
 		sk_peek_offset_bwd(sk, rv.done);
 	} else if (rv.done) {
 		sk_peek_offset_fwd(sk, rv.done);
 	}
+	if (likely(rv.done))
+		ret = rv.done;
+	else if (ret > 0)
+		ret = 0;
 	conn = rcu_dereference_protected(vsk->conn,
 					 lockdep_is_held(&vsk->rx_lock));
-	if (unlikely(conn && vshm_watched(vsk)))
+	if (unlikely(vshm_watched(vsk)) && conn)
 		vshm_rearm_data(sk, conn);
 	vsk->receivers--;
 	mutex_unlock(&vsk->rx_lock);
-	if (rv.done)
+	if (likely(ret > 0))
 		vshm_recv_timestamp(sk, msg, 0);
 	if (unlikely(rv.scm))
 		vshm_scm_finish(sock, msg, rv.scm, flags);
-	trace_vshm_recv(vsk, len, rv.done || ret > 0 ? rv.done : ret);
-	if (rv.done || ret > 0)
-		return rv.done;
+	trace_vshm_recv(vsk, len, ret);
 	return ret;
 }

@@ -38,10 +38,20 @@ unsigned long vshm_table_place(u64 id)
 	return id & (BIT(VSHM_PLACE_BITS) - 1);
 }
 
+/* In place of the default, which calls memcmp(). */
+static inline int vshm_port_differs(struct rhashtable_compare_arg *arg,
+				    const void *obj)
+{
+	const struct vshm_sock *vsk = obj;
+
+	return vsk->local.port != *(const u32 *)arg->key;
+}
+
 static const struct rhashtable_params vshm_port_params = {
 	.head_offset	= offsetof(struct vshm_sock, port_node),
 	.key_offset	= offsetof(struct vshm_sock, local.port),
 	.key_len	= sizeof(u32),
+	.obj_cmpfn	= vshm_port_differs,
 	.automatic_shrinking = true,
 };
 

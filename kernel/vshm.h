@@ -453,7 +453,8 @@ static inline u64 vshm_send_limit(const struct sock *sk)
 /* Somebody may wait for edges: every arrival of data is to be notified. */
 static inline bool vshm_watched(const struct vshm_sock *vsk)
 {
-	return READ_ONCE(vsk->polled) || sock_flag(&vsk->sk, SOCK_FASYNC);
+	return unlikely(READ_ONCE(vsk->polled)) ||
+	       unlikely(sock_flag(&vsk->sk, SOCK_FASYNC));
 }
 
 static inline bool vshm_link_is_loopback(const struct vshm_link *link)
@@ -710,12 +711,18 @@ int vshm_link_publish(struct vshm_link *link);
 void vshm_link_unpublish(struct vshm_link *link);
 struct vshm_link *vshm_link_find(struct vshm_net *vnet, u32 cid, bool to_host);
 struct vshm_link *vshm_link_find_direct(struct vshm_net *vnet, u32 cid);
-bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid);
+bool __vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid);
 bool vshm_link_source_valid(const struct vshm_link *link, u32 cid);
 void vshm_link_put(struct vshm_link *link);
 void vshm_link_set_up(struct vshm_link *link);
 void vshm_link_kill(struct vshm_link *link);
 void vshm_link_violation(struct vshm_link *link, const char *what);
+
+/* Is this CID one of the namespace's own? */
+static inline bool vshm_link_is_local_cid(struct vshm_net *vnet, u32 cid)
+{
+	return cid == VSHM_CID_LOCAL || __vshm_link_is_local_cid(vnet, cid);
+}
 
 /* policy.c */
 void vshm_policy_show(struct vshm_net *vnet, struct seq_file *seq);

@@ -66,6 +66,7 @@ extern unsigned long jiffies;
 #define __rcu
 #define __user
 #define __init
+#define noinline		__attribute__((noinline))
 #define __exit
 #define __net_init
 #define __net_exit

@@ -31,12 +31,13 @@ void vshm_sysctl_exit(struct vshm_net *vnet)
 {
 }
 
-int __vshm_zerocopy_begin(struct sock *sk, struct sk_buff **done)
+int __vshm_beside_begin(struct socket *sock, struct msghdr *msg, size_t len,
+			struct vshm_beside *beside)
 {
-	return 0;
+	return msg->msg_flags & MSG_OOB ? -EOPNOTSUPP : 0;
 }
 
-void __vshm_zerocopy_end(struct sock *sk, struct sk_buff *done, bool sent)
+void __vshm_beside_end(struct sock *sk, struct vshm_beside *beside, bool sent)
 {
 }
 
@@ -55,12 +56,6 @@ void vshm_cred_current(struct sock *sk)
 
 void vshm_cred_copy(struct sock *sk, struct sock *listener)
 {
-}
-
-int __vshm_scm_send(struct socket *sock, struct msghdr *msg,
-		    struct vshm_scm **scm)
-{
-	return 0;
 }
 
 int vshm_scm_current(struct vshm_scm **scm)
@@ -84,7 +79,13 @@ void vshm_scm_queue_init(struct vshm_scm_queue *q, bool single)
 	INIT_LIST_HEAD(&q->items);
 }
 
-struct vshm_scm_recv *vshm_scm_begin(void)
+int vshm_scm_begin(struct vshm_scm_recv **rv)
+{
+	return 0;
+}
+
+const struct cred *vshm_scm_attach(struct vshm_conn *conn,
+				   struct vshm_scm **scm, u64 bytes)
 {
 	return NULL;
 }
@@ -95,8 +96,6 @@ struct vshm_scm_recv *vshm_scm_begin(void)
 STUB_INIT(vshm_event_init, void)
 STUB_EXIT(vshm_event_exit, void)
 STUB_EXIT(vshm_scm_free, struct vshm_scm *scm)
-STUB_EXIT(vshm_scm_attach, struct vshm_conn *conn, struct vshm_scm **scm,
-	  u64 bytes)
 STUB_EXIT(vshm_scm_add, struct vshm_scm_queue *q, struct vshm_scm **scm,
 	  u64 start, u64 bytes)
 STUB_EXIT(vshm_writer_forget, struct vshm_writer *writer)
