@@ -86,6 +86,9 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	return sk;
 
 err:
+	/* who made it looks there */
+	if (sock)
+		sock->sk = NULL;
 	sk_free(sk);
 	return NULL;
 }

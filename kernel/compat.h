@@ -13,6 +13,7 @@
 #include <linux/version.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
+#include <net/scm.h>
 #include <net/sock.h>
 
 /* 6.19: an address of unknown length has a type of its own */
@@ -105,7 +106,7 @@ vshm_register_net_sysctl(struct net *net, const char *path,
 /* 6.7: a family can have SOL_SOCKET options passed to its setsockopt */
 static inline void vshm_custom_sockopt(struct socket *sock)
 {
-#ifdef SOCK_CUSTOM_SOCKOPT
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 	set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
 #endif
 }
@@ -126,6 +127,17 @@ static inline void vshm_passcred_set(struct socket *sock, bool on)
 	sock->sk->sk_scm_credentials = on;
 #else
 	assign_bit(SOCK_PASSCRED, &sock->flags, on);
+#endif
+}
+
+/* 7.3: scm_recv() leaves descriptors to the family, and so leaks them */
+static inline void vshm_scm_recv(struct socket *sock, struct msghdr *msg,
+				 struct scm_cookie *scm, int flags)
+{
+	scm_recv(sock, msg, scm, flags);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+	if (scm->fp)
+		scm_detach_fds(msg, scm, false);
 #endif
 }
 

@@ -497,7 +497,7 @@ void vshm_scm_finish(struct socket *sock, struct msghdr *msg,
 		     struct vshm_scm_recv *rv, int flags)
 {
 	if (rv->taken)
-		scm_recv(sock, msg, &rv->cookie, flags);
+		vshm_scm_recv(sock, msg, &rv->cookie, flags);
 	else
 		scm_destroy(&rv->cookie);
 	kfree(rv);

@@ -196,6 +196,21 @@ TEST_F(faults, socket)
 	EXPECT_LT(2, each_fault(&self->s, &step));
 }
 
+static int call_dgram(struct state *s)
+{
+	s->fd = socket(vshm_family(), SOCK_DGRAM, 0);
+	return s->fd < 0 ? -1 : 0;
+}
+
+TEST_F(faults, dgram)
+{
+	static const struct step step = {
+		.call = call_dgram, .undo = undo_close,
+	};
+
+	EXPECT_LT(3, each_fault(&self->s, &step));
+}
+
 static int call_socketpair(struct state *s)
 {
 	int fd[2];

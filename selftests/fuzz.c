@@ -29,6 +29,7 @@
 #define CALLS		10	/* in each step */
 #define POOL		48	/* sockets at a time */
 #define PORTS		12	/* that are used often */
+#define FDS		4	/* that are sent in one message */
 #define BUFFER		(96 * 1024)
 #define ERRNO_MAX	133	/* a program never sees those above */
 
@@ -160,13 +161,20 @@ static bool may_block(struct fuzz *f)
 	return f->nth < 0 && often(f, 2);
 }
 
+static int known_type(struct fuzz *f)
+{
+	static const int types[] = {
+		SOCK_STREAM, SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM,
+	};
+
+	return types[draw(f) % 4];
+}
+
 static int any_type(struct fuzz *f)
 {
 	int flags = may_block(f) ? 0 : SOCK_NONBLOCK;
 
-	if (!often(f, 32))
-		return draw(f) % 16 | flags;
-	return (often(f, 3) ? SOCK_STREAM : SOCK_SEQPACKET) | flags;
+	return (often(f, 32) ? known_type(f) : (int)(draw(f) % 16)) | flags;
 }
 
 static int call_socket(struct fuzz *f)
@@ -225,8 +233,7 @@ static int call_client(struct fuzz *f)
 {
 	struct sockaddr_vshm addr = vshm_addr(draw(f) % 4 + 1,
 					      5000 + draw(f) % PORTS);
-	int type = often(f, 3) ? SOCK_STREAM : SOCK_SEQPACKET;
-	int fd = socket(vshm_family(), type | SOCK_NONBLOCK, 0);
+	int fd = socket(vshm_family(), known_type(f) | SOCK_NONBLOCK, 0);
 	int ret;
 
 	if (fd < 0)
@@ -240,8 +247,7 @@ static int call_server(struct fuzz *f)
 {
 	struct sockaddr_vshm addr = vshm_addr(VSHM_CID_ANY,
 					      5000 + draw(f) % PORTS);
-	int type = often(f, 3) ? SOCK_STREAM : SOCK_SEQPACKET;
-	int fd = socket(vshm_family(), type | SOCK_NONBLOCK, 0);
+	int fd = socket(vshm_family(), known_type(f) | SOCK_NONBLOCK, 0);
 	int ret;
 
 	if (fd < 0)
@@ -279,11 +285,35 @@ static struct msghdr *any_msg(struct fuzz *f, struct msghdr *msg,
 	*msg = (struct msghdr) { .msg_iov = iov, .msg_iovlen = draw(f) % max };
 	for (size_t i = 0; i < msg->msg_iovlen; i++)
 		iov[i].iov_base = any_buf(f, &iov[i].iov_len);
-	if (!often(f, 32)) {
-		msg->msg_control = f->buf;
-		msg->msg_controllen = draw(f) % 64;
-	}
 	return msg;
+}
+
+/* Room for all that can go beside a message. */
+union control {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(FDS * sizeof(int)) +
+		 CMSG_SPACE(sizeof(struct ucred))];
+};
+
+static void add_control(struct fuzz *f, struct msghdr *msg, int type,
+			const void *data, size_t len)
+{
+	struct cmsghdr *c = (void *)((char *)msg->msg_control +
+				     msg->msg_controllen);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = often(f, 32) ? type : (int)(draw(f) % 8);
+	c->cmsg_len = often(f, 32) ? CMSG_LEN(len) : any_value(f);
+	memcpy(CMSG_DATA(c), data, len);
+	msg->msg_controllen += CMSG_SPACE(len);
+}
+
+/* Some of these cannot be sent. */
+static int any_file(struct fuzz *f, const int *pipe)
+{
+	const int files[] = { pipe[0], pipe[1], pipe[1], epoll_fd, any_fd(f) };
+
+	return files[draw(f) % (often(f, 4) ? 3 : 5)];
 }
 
 static int call_send(struct fuzz *f)
@@ -300,7 +330,57 @@ static int call_sendmsg(struct fuzz *f)
 	struct msghdr msg;
 
 	any_msg(f, &msg, iov, 12);
+	if (!often(f, 32)) {
+		msg.msg_control = f->buf;
+		msg.msg_controllen = draw(f) % 64;
+	}
 	return sendmsg(any_fd(f), &msg, any_flags(f));
+}
+
+/* Descriptors, credentials, or both. */
+static int call_send_control(struct fuzz *f)
+{
+	struct ucred cred = { getpid(), getuid(), getgid() };
+	union control control = { 0 };
+	int end[2], fd[FDS], n = draw(f) % (FDS + 1), ret;
+	struct iovec iov[3];
+	struct msghdr msg;
+
+	if (pipe(end))
+		return -1;
+	for (int i = 0; i < n; i++)
+		fd[i] = any_file(f, end);
+	if (!often(f, 8))
+		((uint32_t *)&cred)[draw(f) % 3] = any_value(f);
+	any_msg(f, &msg, iov, 3);
+	msg.msg_control = &control;
+	if (often(f, 3))
+		add_control(f, &msg, SCM_RIGHTS, fd, n * sizeof(*fd));
+	if (!often(f, 3))
+		add_control(f, &msg, SCM_CREDENTIALS, &cred, sizeof(cred));
+	ret = sendmsg(any_fd(f), &msg, any_flags(f));
+	close(end[0]);
+	close(end[1]);
+	return ret;
+}
+
+/* Some are used from now on, as any program would. */
+static void take_files(struct fuzz *f, struct msghdr *msg)
+{
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		int *fd = (int *)CMSG_DATA(c);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (; (char *)(fd + 1) <= (char *)c + c->cmsg_len; fd++) {
+			if (often(f, 8))
+				close(*fd);
+			else
+				keep(f, *fd);
+		}
+	}
 }
 
 static int call_sendto(struct fuzz *f)
@@ -321,11 +401,21 @@ static int call_recv(struct fuzz *f)
 
 static int call_recvmsg(struct fuzz *f)
 {
+	union control control;
 	struct iovec iov[12];
 	struct msghdr msg;
+	int ret;
 
 	any_msg(f, &msg, iov, 12);
-	return recvmsg(any_fd(f), &msg, any_flags(f));
+	if (often(f, 4)) {
+		msg.msg_control = &control;
+		msg.msg_controllen = often(f, 4) ? sizeof(control) :
+						   draw(f) % sizeof(control);
+	}
+	ret = recvmsg(any_fd(f), &msg, any_flags(f));
+	if (ret >= 0 && msg.msg_control)
+		take_files(f, &msg);
+	return ret;
 }
 
 static int call_splice(struct fuzz *f)
@@ -379,6 +469,7 @@ static int any_option(struct fuzz *f, int *name)
 		SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_RCVBUF, SO_SNDBUF,
 		SO_LINGER, SO_REUSEADDR, SO_KEEPALIVE, SO_ERROR, SO_TYPE,
 		SO_PEEK_OFF, SO_BUSY_POLL, SO_ACCEPTCONN, SO_DOMAIN,
+		SO_PASSCRED, SO_PASSCRED, SO_PEERCRED,
 	};
 
 	if (!often(f, 32)) {
@@ -386,7 +477,7 @@ static int any_option(struct fuzz *f, int *name)
 		return draw(f) % 300;
 	}
 	if (often(f, 2)) {
-		*name = generic[draw(f) % 14];
+		*name = generic[draw(f) % (sizeof(generic) / sizeof(*generic))];
 		return SOL_SOCKET;
 	}
 	*name = draw(f) % 10;
@@ -496,8 +587,9 @@ static int (* const fuzz_table[])(struct fuzz *f) = {
 	call_socket, call_pair, call_close, call_dup, call_bind, call_listen,
 	call_connect, call_client, call_client, call_client, call_server,
 	call_server, call_accept, call_accept, call_accept, call_accept,
-	call_send, call_send, call_send, call_sendmsg, call_sendto, call_recv,
-	call_recv, call_recv, call_recvmsg, call_splice, call_shutdown,
+	call_send, call_send, call_send, call_sendmsg, call_send_control,
+	call_send_control, call_sendto, call_recv, call_recv, call_recv,
+	call_recvmsg, call_recvmsg, call_splice, call_shutdown,
 	call_poll, call_epoll, call_setsockopt, call_getsockopt, call_name,
 	call_ioctl, call_fcntl, call_table, call_device,
 };

@@ -59,7 +59,7 @@ no_leaks()
 		for (i = n; i && address[i] > caller; i--);
 		if (i) \$0 = \$0 \" in \" name[i]
 	}
-	{ print }" - /run/leaks
+	{ print }" - /run/leaks | head -n 300
 	[ ! -s /run/leaks ]'
 }
 

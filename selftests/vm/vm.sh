@@ -11,6 +11,7 @@ KERNEL=$("$VM_DIR/kernel.sh")
 VM_TIMEOUT=${VM_TIMEOUT:-60}
 VM_MEMORY=${VM_MEMORY:-512M}
 VM_CPUS=2
+VM_MARK='vshm-vm: guest is ready'	# what init says on the console
 VM_SLOW=${VM_SLOW:-1}	# a factor for everything that is waited for
 VM_LONG=${VM_LONG:-1}	# one more for the time that a test may take
 
@@ -187,10 +188,12 @@ vm_answer()
 	return "$status"
 }
 
-# vm_ready NAME: waits until a VM that was started takes commands
+# vm_ready NAME: waits until a VM that was started takes commands. What its
+# kernel says has to arrive, or no test would notice.
 vm_ready()
 {
-	vm_answer "$1" ready $((90 * VM_SLOW))
+	vm_answer "$1" ready $((90 * VM_SLOW)) &&
+		eventually 5 grep -qs "$VM_MARK" "$RUN/$1/console"
 }
 
 # vm [-t SECONDS] NAME COMMAND: runs COMMAND (any number of lines of sh, with
@@ -222,9 +225,17 @@ vm_kill()
 # since it was ready, that are of any interest here
 vm_messages()
 {
-	tr -d '\r' <"$RUN/$1/console" | sed '1,/vshm-vm: guest is ready/d' |
-		grep -v -f <(grep -v '^#' "$VM_DIR/messages.allow") || true
+	tr -d '\r' <"$RUN/$1/console" | sed "1,/$VM_MARK/d" |
+		grep -v -f <(messages_allowed) || true
 }
 
+# Prints the patterns of messages.allow; an empty one would match every message.
+messages_allowed()
+{
+	grep -v -e '^#' -e '^$' "$VM_DIR/messages.allow"
+}
+
+! grep -q -f <(messages_allowed) <<<'WARNING: CPU: 0 PID: 1 at kernel' ||
+	die "messages.allow has what no kernel may say"
 ACCEL=${ACCEL:-$(accelerator)}
 IMAGE=$(kernel_image)
