@@ -168,7 +168,7 @@ done
 vshm perf -t seqpacket -W 10 -n 50 1 6011 >"$dir/out.log" 2>&1 &&
 	grep -q "^50 messages, 3276800 bytes" "$dir/out.log" &&
 	vshm perf rtt -t seqpacket -n 50 -s 1K 1 6011 >"$dir/out.log" 2>&1 &&
-	grep -q "^round trip in us: min" "$dir/out.log"
+	grep -q "^ *MIN_US .*P99_US " "$dir/out.log"
 ok "perf: packets"
 
 vshm perf -T 1 -i 0.3 1 6010 >"$dir/out.log" 2>&1 &&

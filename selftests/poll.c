@@ -464,19 +464,43 @@ TEST(edge_of_listener)
 	close(fd);
 }
 
-/* The table says what a socket was last told. */
-TEST_F(pair, event_in_table)
+/* The table says what a socket was last told: data have come. */
+TEST_F(pair, data_in_table)
 {
 	struct vshm_call call = {
 		.fn = call_poll, .fd = self->s, .flags = POLLIN,
 	};
 
 	VSHM_NEEDS_TABLE();
+	EXPECT_EQ(0U, vshm_proc_num(self->c, "r.event"));
 	ASSERT_EQ(0, vshm_call_start(&call));
 	EXPECT_TRUE(vshm_call_blocks(&call));
 	ASSERT_EQ(1, send(self->c, "x", 1, 0));
 	EXPECT_EQ(POLLIN, vshm_call_end(&call));
 	EXPECT_NE(0U, vshm_proc_num(self->s, "l.event") & EPOLLIN);
+	/* and what it told its peer */
+	EXPECT_EQ((uint64_t)(EPOLLIN | EPOLLRDNORM),
+		  vshm_proc_num(self->c, "r.event"));
+	EXPECT_EQ(0U, vshm_proc_num(self->s, "r.event"));
+}
+
+/* The same of space. */
+TEST_F(pair, space_in_table)
+{
+	ssize_t full = vshm_send_full(self->c, 0);
+	struct vshm_call call = {
+		.fn = call_poll, .fd = self->c, .flags = POLLOUT,
+	};
+
+	VSHM_NEEDS_TABLE();
+	ASSERT_LT(0, full);
+	ASSERT_EQ(0, vshm_call_start(&call));
+	EXPECT_TRUE(vshm_call_blocks(&call));
+	ASSERT_EQ(0, vshm_recv_all(self->s, full, 65536, 0, 0));
+	EXPECT_EQ(POLLOUT, vshm_call_end(&call));
+	EXPECT_NE(0U, vshm_proc_num(self->c, "l.event") & EPOLLOUT);
+	EXPECT_EQ((uint64_t)(EPOLLOUT | EPOLLWRNORM),
+		  vshm_proc_num(self->s, "r.event"));
 }
 
 TEST_HARNESS_MAIN

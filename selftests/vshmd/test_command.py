@@ -159,6 +159,8 @@ class TestJson(CommandTest):
             self.skipTest("python3-jsonschema is missing")
         self.assertEqual(len(self.json("link", "link")[0]), 2)
         self.assertEqual(len(self.json("socket", "socket")[0]), 3)
+        self.write_table("vshm_policy", "src dst verdict\n* * deny\n3 4 allow\n")
+        self.assertEqual(len(self.json("policy", "policy")[0]), 2)
         total, = self.json("stat", "stat")
         self.assertEqual((total["sockets"]["total"], total["sockets"]["states"]["bound"]),
                          (3, 1))
@@ -174,7 +176,7 @@ class TestJson(CommandTest):
         if not schema.available():
             self.skipTest("python3-jsonschema is missing")
         for name, value in (("socket", [{"id": 1}]), ("link", {}), ("stat", {}),
-                            ("perf", {"mode": "rtt"}), ("guest", [1]), ("args", {}),
+                            ("perf", {"mode": "rtt"}), ("policy", [{}]), ("guest", [1]), ("args", {}),
                             ("kill", [{}]), ("monitor", {"event": "new"})):
             with self.assertRaises(Exception):
                 schema.check(name, value)

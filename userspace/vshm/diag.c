@@ -107,14 +107,20 @@ static const struct {
 /* The last columns are of events alone. */
 #define NR_SOCKET	(NR_COLUMNS - 6)
 
+/* More than any enumeration of attributes has. */
+#define NR_ATTRS	32
+
+/* The column of an attribute, by the nest that it is in, plus one; 0 for none. */
+static uint8_t column_of[NR_ATTRS][NR_ATTRS];
+
 /**
- * struct row - a message as cells
+ * struct row - a message as attributes
  * @nest: the attribute that is being looked into, or 0
- * @cell: a cell for each column
+ * @attr: that of each column, or NULL
  */
 struct row {
-	uint16_t	nest;
-	char		cell[NR_COLUMNS][24];
+	uint16_t		nest;
+	const struct nlattr	*attr[NR_COLUMNS];
 };
 
 static uint64_t number_of(const struct nlattr *attr)
@@ -154,43 +160,47 @@ static const char *activity_text(uint64_t activity)
 	return names[activity & (VSHM_SENDING | VSHM_RECEIVING)];
 }
 
-static void write_cell(char *cell, size_t size, enum form form,
-		       const struct nlattr *attr)
+/* As printf() would have it, which most of the time would go into otherwise. */
+static const char *decimal(uint64_t number, char *buf, size_t size)
+{
+	char *start = buf + size - 1;
+
+	*start = '\0';
+	do {
+		*--start = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	return start;
+}
+
+static const char *cell_text(enum form form, const struct nlattr *attr, char *buf,
+			     size_t size)
 {
 	uint64_t number = number_of(attr);
-	const char *word = NULL;
 
 	switch (form) {
 	case FORM_NUMBER:
 		break;
 	case FORM_HEX:
-		snprintf(cell, size, "0x%" PRIx64, number);
-		return;
+		snprintf(buf, size, "0x%" PRIx64, number);
+		return buf;
 	case FORM_ANY:
 		if (number == VSHM_CID_ANY)
-			word = "*";
+			return "*";
 		break;
 	case FORM_STATE:
-		word = state_text(number);
-		break;
+		return state_text(number);
 	case FORM_ACTIVITY:
-		word = activity_text(number);
-		break;
+		return activity_text(number);
 	case FORM_BLOCK:
-		word = number ? "nonblock" : "block";
-		break;
+		return number ? "nonblock" : "block";
 	case FORM_UP:
-		word = number ? "up" : "down";
-		break;
+		return number ? "up" : "down";
 	case FORM_STRING:
-		word = mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ?
+		return mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ?
 			"?" : mnl_attr_get_str(attr);
-		break;
 	}
-	if (word)
-		snprintf(cell, size, "%s", word);
-	else
-		snprintf(cell, size, "%" PRIu64, number);
+	return decimal(number, buf, size);
 }
 
 static bool is_nest(uint16_t type)
@@ -203,7 +213,6 @@ static int parse_attr(const struct nlattr *attr, void *data)
 {
 	uint16_t type = mnl_attr_get_type(attr);
 	struct row *row = data;
-	size_t i;
 
 	if (!row->nest && is_nest(type)) {
 		row->nest = type;
@@ -211,11 +220,8 @@ static int parse_attr(const struct nlattr *attr, void *data)
 		row->nest = 0;
 		return MNL_CB_OK;
 	}
-	for (i = 0; i < NR_COLUMNS; i++) {
-		if (columns[i].nest == row->nest && columns[i].attr == type)
-			write_cell(row->cell[i], sizeof(row->cell[i]),
-				   columns[i].form, attr);
-	}
+	if (type < NR_ATTRS && column_of[row->nest][type])
+		row->attr[column_of[row->nest][type] - 1] = attr;
 	return MNL_CB_OK;
 }
 
@@ -224,8 +230,9 @@ static int add_names(struct table *table, size_t nr)
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
-		if (table_add(table, "%s", columns[i].name))
+		if (table_add(table, columns[i].name))
 			return -1;
+		column_of[columns[i].nest][columns[i].attr] = (uint8_t)(i + 1);
 	}
 	table->columns = nr;
 	return 0;
@@ -253,11 +260,13 @@ int diag_add_names(struct table *table)
 int diag_add_row(struct table *table, const struct nlmsghdr *nlh, size_t header)
 {
 	struct row row = { 0 };
+	char buf[32];
 	size_t i;
 
 	mnl_attr_parse(nlh, (unsigned int)header, parse_attr, &row);
 	for (i = 0; i < table->columns; i++) {
-		if (table_add(table, "%s", row.cell[i][0] ? row.cell[i] : "-"))
+		if (table_add(table, !row.attr[i] ? "-" :
+			      cell_text(columns[i].form, row.attr[i], buf, sizeof(buf))))
 			return -1;
 	}
 	return 0;

@@ -124,7 +124,7 @@ static int parse_value(struct condition *c, const char *value, struct error *err
 	switch (fields[c->field].kind) {
 	case KIND_STATE:
 		if (!is_one_of(value, states))
-			return error_set(err, "state '%s' is not known: see 'vshm socket -h'",
+			return error_set(err, "state '%s' is not known: give a status, sending or receiving",
 					 value);
 		return set_value(c, value);
 	case KIND_TYPE:

@@ -71,7 +71,7 @@ static int run(const struct options *opt, struct json_object *obj)
 
 static int add_number(struct table *t, int64_t number, int64_t none)
 {
-	return number == none ? table_add(t, "-") : table_add(t, "%" PRId64, number);
+	return number == none ? table_add(t, "-") : table_addf(t, "%" PRId64, number);
 }
 
 /* A number that can be below 0. */
@@ -101,7 +101,7 @@ static int add_names(struct table *t, bool extended)
 
 	t->columns = extended ? sizeof(names) / sizeof(names[0]) : 6;
 	for (i = 0; i < t->columns; i++) {
-		if (table_add(t, "%s", names[i]))
+		if (table_add(t, names[i]))
 			return -1;
 	}
 	return 0;
@@ -112,13 +112,13 @@ static int add_more(struct table *t, struct json_object *link,
 {
 	char buf[32];
 
-	if (table_add(t, "%s", size_text(js_get_number(link, "hugepages"), buf,
+	if (table_add(t, size_text(js_get_number(link, "hugepages"), buf,
 					 sizeof(buf))) ||
 	    add_number(t, (int64_t)js_get_number(link, "max_connections"), 0) ||
 	    add_number(t, get_id(side, "uid"), -1) ||
 	    add_number(t, get_id(side, "gid"), -1) ||
-	    table_add(t, "%04" PRIo64, js_get_number(side, "mode")) ||
-	    table_add(t, "%s", js_get_string(link, "origin")))
+	    table_addf(t, "%04" PRIo64, js_get_number(side, "mode")) ||
+	    table_add(t, js_get_string(link, "origin")))
 		return -1;
 	return 0;
 }
@@ -137,14 +137,14 @@ static int add_end(struct table *t, struct json_object *link,
 		return 0;
 	if (is_true(side, "attached"))
 		state = is_true(peer, "attached") ? "up" : "waiting";
-	if (table_add(t, "%" PRIu64, js_get_number(side, "cid")) ||
+	if (table_addf(t, "%" PRIu64, js_get_number(side, "cid")) ||
 	    (other == CID_HOST ? table_add(t, "host") :
-				 table_add(t, "%" PRIu64, other)) ||
-	    table_add(t, "%s", state) ||
-	    table_add(t, "%s", size_text(js_get_number(link, "size"), buf,
+				 table_addf(t, "%" PRIu64, other)) ||
+	    table_add(t, state) ||
+	    table_add(t, size_text(js_get_number(link, "size"), buf,
 					 sizeof(buf))) ||
 	    add_number(t, (int64_t)js_get_number(side, "client"), 0) ||
-	    table_add(t, "%s", path))
+	    table_add(t, path))
 		return -1;
 	return extended ? add_more(t, link, side) : 0;
 }

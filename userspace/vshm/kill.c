@@ -88,7 +88,7 @@ static int note(struct kill *kill, const struct table *t, size_t row,
 
 	if (!kill->opt->json)
 		return sockets_add(&kill->out, t, row) ||
-		       table_add(&kill->out, "%s", result) ? -1 : 0;
+		       table_add(&kill->out, result) ? -1 : 0;
 	obj = table_row_json(t, row);
 	if (!js_add(obj, "result", js_string(result))) {
 		json_object_put(obj);

@@ -31,14 +31,13 @@ static bool is_bytes(const char *name)
 
 static int add_name(struct table *out, const char *name)
 {
+	char upper[32];
 	size_t i;
 
-	if (table_add(out, "%s", name))
-		return -1;
-	for (i = 0; name[i]; i++)
-		out->cell[out->cells - 1][i] =
-			(char)toupper((unsigned char)name[i]);
-	return 0;
+	for (i = 0; name[i] && i < sizeof(upper) - 1; i++)
+		upper[i] = (char)toupper((unsigned char)name[i]);
+	upper[i] = '\0';
+	return table_add(out, upper);
 }
 
 static int add_cell(struct table *out, const struct table *t, size_t row,
@@ -52,7 +51,7 @@ static int add_cell(struct table *out, const struct table *t, size_t row,
 		return add_name(out, name);
 	if (is_bytes(name))
 		text = size_text(strtoull(text, NULL, 10), buf, sizeof(buf));
-	return table_add(out, "%s", text);
+	return table_add(out, text);
 }
 
 static int show_table(const struct listing *l, const struct table *t)

@@ -101,55 +101,80 @@ static void time_text(bool date, char *buf, size_t size)
 
 static void print_head(void)
 {
-	printf("%s%-12s %-5s %6s %-9s %-12s %-16s %s%s\n", terminal_bold(), "TIME",
+	printf("%s%-12s %-5s %11s %-9s %-12s %-12s %s%s\n", terminal_bold(), "TIME",
 	       "EVENT", "ID", "TYPE", "STATE", "LOCAL", "PEER",
 	       terminal_plain());
 }
 
-static void print_start(const char *event, const char *id, const char *type,
-			const char *state)
+/* Returns how many columns that took. */
+static size_t print_start(const char *event, const char *id, const char *type,
+			  const char *state)
 {
 	const char *colour = terminal_colour(state);
 	char now[32];
+	int n;
 
 	time_text(false, now, sizeof(now));
-	printf("%s %-5s %6s %-9s %s%-12s%s", now, event, id, type, colour, state,
-	       *colour ? terminal_plain() : "");
+	n = printf("%s %-5s %11s %-9s ", now, event, id, type);
+	fputs(colour, stdout);
+	n += printf("%-12s", state);
+	fputs(*colour ? terminal_plain() : "", stdout);
+	return (size_t)n;
+}
+
+/* The last of a line of @used columns, below it where a terminal has no room. */
+static void print_rest(size_t used, const char *separator, const char *rest)
+{
+	size_t width = terminal_width();
+
+	if (width && used + strlen(separator) + strlen(rest) > width)
+		separator = "\n    ";
+	printf("%s%s\n", *rest ? separator : "", rest);
 }
 
 static void print_link(const struct table *t, unsigned int event)
 {
-	char id[ADDRESS_TEXT];
+	char id[ADDRESS_TEXT], rest[128];
+	size_t used;
 
 	snprintf(id, sizeof(id), "%s-%s", table_get(t, 1, "link.local"),
 		 table_get(t, 1, "link.peer"));
-	print_start("link", id, table_get(t, 1, "link.kind"),
-		    event_name(event) + strlen("link_"));
-	printf(" epoch %s, peer %s, resets %s, violations %s\n",
-	       table_get(t, 1, "link.epoch"), table_get(t, 1, "link.peer_epoch"),
-	       table_get(t, 1, "link.resets"),
-	       table_get(t, 1, "link.violations"));
+	used = print_start("link", id, table_get(t, 1, "link.kind"),
+			   event_name(event) + strlen("link_"));
+	snprintf(rest, sizeof(rest), "epoch %s, peer %s, resets %s, violations %s",
+		 table_get(t, 1, "link.epoch"), table_get(t, 1, "link.peer_epoch"),
+		 table_get(t, 1, "link.resets"),
+		 table_get(t, 1, "link.violations"));
+	print_rest(used, " ", rest);
 }
 
 static void print_socket(const struct monitor *monitor, const struct table *t,
 			 unsigned int event)
 {
+	const bool extended = monitor->opt->extended;
 	char local[ADDRESS_TEXT], peer[ADDRESS_TEXT];
+	const char *error = table_get(t, 1, "error");
+	char rest[128] = "";
+	size_t used;
+	int n = 0;
 
 	snprintf(local, sizeof(local), "%s:%s", table_get(t, 1, "l.cid"),
 		 table_get(t, 1, "l.port"));
-	print_start(event_name(event), table_get(t, 1, "id"),
-		    type_name(table_get(t, 1, "l.type")),
-		    table_get(t, 1, "state"));
-	printf(" %-16s %s", local, sockets_peer(t, 1, peer, sizeof(peer)));
+	used = print_start(event_name(event), table_get(t, 1, "id"),
+			   type_name(table_get(t, 1, "l.type")),
+			   table_get(t, 1, "state"));
+	used += (size_t)printf(" %-12s %s", local,
+			       sockets_peer(t, 1, peer, sizeof(peer)));
 	if (event == VSHM_EVENT_GONE)
-		printf(", sent %s, received %s", table_get(t, 1, "tx.bytes"),
-		       table_get(t, 1, "rx.bytes"));
-	if (monitor->opt->extended && event == VSHM_EVENT_STATE)
-		printf(", was %s", table_get(t, 1, "old_state"));
-	if (monitor->opt->extended && strcmp(table_get(t, 1, "error"), "0"))
-		printf(", error %s", table_get(t, 1, "error"));
-	putchar('\n');
+		n = snprintf(rest, sizeof(rest), "sent %s, received %s",
+			     table_get(t, 1, "tx.bytes"), table_get(t, 1, "rx.bytes"));
+	else if (extended && event == VSHM_EVENT_STATE)
+		n = snprintf(rest, sizeof(rest), "was %s",
+			     table_get(t, 1, "old_state"));
+	if (extended && strcmp(error, "0"))
+		snprintf(rest + n, sizeof(rest) - (size_t)n, "%serror %s",
+			 n ? ", " : "", error);
+	print_rest(used, ", ", rest);
 }
 
 /* Does a column belong to such an event? */

@@ -174,12 +174,36 @@ static void print_line(const struct perf *perf, const struct perf_count *count,
 		       rate_text(per_second(count->bytes, seconds), b, sizeof(b)));
 }
 
+static void print_us(double value)
+{
+	char text[32];
+
+	printf(" %9s", us_text(value, text, sizeof(text)));
+}
+
+static void print_latency(const struct latency *latency)
+{
+	char name[32];
+	size_t i;
+
+	printf("%s %9s %9s", terminal_bold(), "MIN_US", "MEAN_US");
+	for (i = 0; i < NR_PERCENTS; i++) {
+		snprintf(name, sizeof(name), "P%g_US", percents[i]);
+		printf(" %9s", name);
+	}
+	printf(" %9s%s\n", "MAX_US", terminal_plain());
+	print_us(us(latency->min));
+	print_us(mean_us(latency));
+	for (i = 0; i < NR_PERCENTS; i++)
+		print_us(us(latency_percentile(latency, percents[i])));
+	print_us(us(latency->max));
+	putchar('\n');
+}
+
 static void print_result(const struct perf *perf, const struct perf_count *total,
 			 double seconds)
 {
-	const struct latency *latency = &total->latency;
 	char text[32];
-	size_t i;
 
 	printf("%s%s: %s per second", terminal_bold(), perf_mode_name(perf->mode),
 	       rate_text(per_second(total->messages, seconds), text, sizeof(text)));
@@ -187,20 +211,14 @@ static void print_result(const struct perf *perf, const struct perf_count *total
 		printf(", %sB/s", rate_text(per_second(total->bytes, seconds), text,
 					    sizeof(text)));
 	printf("%s\n", terminal_plain());
-	printf("%" PRIu64 " %s, %" PRIu64 " bytes in %.3f s\n", total->messages,
+	printf("%" PRIu64 " %s", total->messages,
 	       perf->mode == PERF_CONNECT ? "connections" :
-	       perf->mode == PERF_RTT ? "round trips" : "messages",
-	       total->bytes, seconds);
-	if (!has_latency(perf))
-		return;
-	printf("%s in us: min %s", perf->mode == PERF_RTT ? "round trip" : "connect",
-	       us_text(us(latency->min), text, sizeof(text)));
-	printf(", mean %s", us_text(mean_us(latency), text, sizeof(text)));
-	for (i = 0; i < NR_PERCENTS; i++)
-		printf(", %g %% %s", percents[i],
-		       us_text(us(latency_percentile(latency, percents[i])), text,
-			       sizeof(text)));
-	printf(", max %s\n", us_text(us(latency->max), text, sizeof(text)));
+	       perf->mode == PERF_RTT ? "round trips" : "messages");
+	if (perf->mode != PERF_CONNECT)
+		printf(", %" PRIu64 " bytes", total->bytes);
+	printf(" in %.3f s\n", seconds);
+	if (has_latency(perf))
+		print_latency(&total->latency);
 }
 
 /**

@@ -15,19 +15,12 @@ static int add_line(struct table *table, char *line)
 	size_t before = table->cells;
 
 	while ((word = strsep(&rest, " \n"))) {
-		if (*word && table_add(table, "%s", word))
+		if (*word && table_add(table, word))
 			return -1;
 	}
 	if (!table->columns)
 		table->columns = table->cells;
-	/* A line that is no row would shift all that follows. */
-	while (table->cells - before > table->columns)
-		free(table->cell[--table->cells]);
-	while (table->cells > before && table->cells - before < table->columns) {
-		if (table_add(table, "-"))
-			return -1;
-	}
-	return 0;
+	return table_fill(table, before);
 }
 
 /**

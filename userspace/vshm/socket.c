@@ -27,12 +27,14 @@ static const char help[] =
  * @filter: which sockets
  * @processes: show processes
  * @owners: these
+ * @more: for each column of the table, does -e add it?
  */
 struct list {
 	struct options	*opt;
 	struct filter	filter;
 	bool		processes;
 	struct owners	owners;
+	bool		*more;
 };
 
 static const struct argp_option arguments[] = {
@@ -53,7 +55,7 @@ static error_t parse_option(int key, __attribute__((unused)) char *arg,
 
 /* Columns that are shown unasked, in another form, so not once more by -e. */
 static const char * const shown[] = {
-	"state", "activity", "sendq", "recvq", "connq", "connlim", "uid", "inode",
+	"state", "activity", "sendq", "recvq", "connq", "connlim", "uid",
 	"l.type", "l.cid", "l.port", "r.cid", "r.port", NULL,
 };
 
@@ -77,7 +79,7 @@ static int add_process(struct table *out, const struct list *list,
 	if (!row)
 		return table_add(out, "PROCESS");
 	text = owners_text(&list->owners, table_number(t, row, "inode"));
-	ret = text ? table_add(out, "%s", text) : -1;
+	ret = text ? table_add(out, text) : -1;
 	free(text);
 	return ret;
 }
@@ -94,8 +96,7 @@ static int add_row(struct table *out, const struct list *list,
 	if (!row)
 		out->main = out->cells;
 	for (i = 0; list->opt->extended && i < t->columns; i++) {
-		if (!is_shown(table_cell(t, 0, i)) &&
-		    table_add(out, "%s", table_cell(t, row, i)))
+		if (list->more[i] && table_add(out, table_cell(t, row, i)))
 			return -1;
 	}
 	if (!row)
@@ -103,13 +104,18 @@ static int add_row(struct table *out, const struct list *list,
 	return 0;
 }
 
-static int show_table(const struct list *list, const struct table *t)
+static int show_table(struct list *list, const struct table *t)
 {
 	const struct error no_memory = { .text = "out of memory" };
 	struct table out = { 0 };
-	size_t row;
+	size_t row, i;
 	int ret;
 
+	list->more = calloc(t->columns, sizeof(*list->more));
+	if (!list->more)
+		return fail(&no_memory);
+	for (i = 0; i < t->columns; i++)
+		list->more[i] = !is_shown(table_cell(t, 0, i));
 	ret = add_row(&out, list, t, 0);
 	for (row = 1; !ret && row < table_rows(t); row++) {
 		if (filter_match(&list->filter, t, row))
@@ -118,6 +124,7 @@ static int show_table(const struct list *list, const struct table *t)
 	if (!ret)
 		ret = table_print(&out);
 	table_free(&out);
+	free(list->more);
 	return ret ? fail(&no_memory) : EXIT_SUCCESS;
 }
 
@@ -137,18 +144,30 @@ static struct json_object *row_json(const struct list *list,
 
 static int show_json(const struct list *list, const struct table *t)
 {
-	struct json_object *array = json_object_new_array();
+	const struct error no_memory = { .text = "out of memory" };
+	struct json_object *obj;
+	const char *text;
+	bool first = true;
 	size_t row;
 
+	/* a line for each: there may be more than memory has room for */
+	putchar('[');
 	for (row = 1; row < table_rows(t); row++) {
-		if (filter_match(&list->filter, t, row) &&
-		    !js_append(array, row_json(list, t, row))) {
-			json_object_put(array);
-			array = NULL;
-			break;
+		if (!filter_match(&list->filter, t, row))
+			continue;
+		obj = row_json(list, t, row);
+		text = json_object_to_json_string_ext(obj, JSON_C_TO_STRING_SPACED |
+						      JSON_C_TO_STRING_NOSLASHESCAPE);
+		if (!obj || !text) {
+			json_object_put(obj);
+			return fail(&no_memory);
 		}
+		printf("%s\n  %s", first ? "" : ",", text);
+		first = false;
+		json_object_put(obj);
 	}
-	return print_json(array);
+	puts("\n]");
+	return EXIT_SUCCESS;
 }
 
 static int show(void *arg)

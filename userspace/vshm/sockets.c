@@ -51,12 +51,12 @@ int sockets_add_names(struct table *out)
 {
 	static const char * const names[] = {
 		"STATE", "ACT", "TYPE", "RECV-Q", "SEND-Q", "LOCAL", "PEER",
-		"UID", "INODE",
+		"UID",
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (table_add(out, "%s", names[i]))
+		if (table_add(out, names[i]))
 			return -1;
 	}
 	return 0;
@@ -102,16 +102,15 @@ int sockets_add(struct table *out, const struct table *t, size_t row)
 	bool listening = is_listening(t, row);
 	char peer[ADDRESS_TEXT];
 
-	if (table_add(out, "%s", table_get(t, row, "state")) ||
-	    table_add(out, "%s", table_get(t, row, "activity")) ||
-	    table_add(out, "%s", type_name(table_get(t, row, "l.type"))) ||
-	    table_add(out, "%s", table_get(t, row, listening ? "connq" : "recvq")) ||
-	    table_add(out, "%s", table_get(t, row, listening ? "connlim" : "sendq")) ||
-	    table_add(out, "%s:%s", table_get(t, row, "l.cid"),
+	if (table_add(out, table_get(t, row, "state")) ||
+	    table_add(out, table_get(t, row, "activity")) ||
+	    table_add(out, type_name(table_get(t, row, "l.type"))) ||
+	    table_add(out, table_get(t, row, listening ? "connq" : "recvq")) ||
+	    table_add(out, table_get(t, row, listening ? "connlim" : "sendq")) ||
+	    table_addf(out, "%s:%s", table_get(t, row, "l.cid"),
 		      table_get(t, row, "l.port")) ||
-	    table_add(out, "%s", sockets_peer(t, row, peer, sizeof(peer))) ||
-	    table_add(out, "%s", table_get(t, row, "uid")) ||
-	    table_add(out, "%s", table_get(t, row, "inode")))
+	    table_add(out, sockets_peer(t, row, peer, sizeof(peer))) ||
+	    table_add(out, table_get(t, row, "uid")))
 		return -1;
 	return 0;
 }

@@ -103,12 +103,12 @@ static int read_totals(struct totals *totals, const char *dir, struct error *err
 	if (proc_read(&t, dir, "vshm_sockstat", err))
 		return -1;
 	for (i = 1; i + 1 < t.columns; i += 2) {
-		uint64_t value = strtoull(t.cell[i + 1], NULL, 10);
+		uint64_t value = strtoull(table_cell(&t, 0, i + 1), NULL, 10);
 
-		if (!strcmp(t.cell[i], "inuse"))
+		if (!strcmp(table_cell(&t, 0, i), "inuse"))
 			totals->nr = value;
 		for (state = 0; state < NR_STATES; state++) {
-			if (!strcasecmp(t.cell[i], states[state]))
+			if (!strcasecmp(table_cell(&t, 0, i), states[state]))
 				totals->state[state] = value;
 		}
 	}
@@ -193,7 +193,7 @@ static int add_names(struct table *out, bool rates)
 	    table_add(out, "CONN"))
 		return -1;
 	for (i = 0; i < NR_COUNTERS; i++) {
-		if (table_add(out, "%s", rates ? counters[i].name_rate :
+		if (table_add(out, rates ? counters[i].name_rate :
 						 counters[i].name))
 			return -1;
 	}
@@ -211,7 +211,7 @@ static int add_heap(struct table *out, const struct table *links, size_t row)
 	/* loopback takes its rings from the kernel's memory */
 	if (!size)
 		return table_add(out, "-");
-	return table_add(out, "%.1f%%",
+	return table_addf(out, "%.1f%%",
 			 100.0 * (double)table_number(links, row, "heap_used") /
 			 (double)size);
 }
@@ -224,10 +224,10 @@ static int add_link(struct table *out, const struct sample *now,
 	char text[32];
 	size_t i;
 
-	if (table_add(out, "%s-%s", table_get(links, row, "local"),
+	if (table_addf(out, "%s-%s", table_get(links, row, "local"),
 		      table_get(links, row, "peer")) ||
-	    table_add(out, "%s", table_get(links, row, "state")) ||
-	    table_add(out, "%s", table_get(links, row, "connections")))
+	    table_add(out, table_get(links, row, "state")) ||
+	    table_add(out, table_get(links, row, "connections")))
 		return -1;
 	for (i = 0; i < NR_COUNTERS; i++) {
 		const char *column = counters[i].column;
@@ -237,12 +237,12 @@ static int add_link(struct table *out, const struct sample *now,
 		else
 			rate_text((double)since(now, last, row, column) / seconds,
 				  text, sizeof(text));
-		if (table_add(out, "%s", text))
+		if (table_add(out, text))
 			return -1;
 	}
 	return add_heap(out, links, row) ||
-	       table_add(out, "%s", table_get(links, row, "resets")) ||
-	       table_add(out, "%s", table_get(links, row, "violations"));
+	       table_add(out, table_get(links, row, "resets")) ||
+	       table_add(out, table_get(links, row, "violations"));
 }
 
 static void print_totals(const struct totals *totals)

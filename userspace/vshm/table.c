@@ -11,47 +11,112 @@
 #include "js.h"
 #include "vshm.h"
 
+/* Make room for @len bytes of text and one more cell; both grow twofold. */
+static int make_room(struct table *table, size_t len)
+{
+	size_t size = table->size ? table->size : 64;
+	size_t *cell;
+	char *text;
+
+	while (size - table->used < len)
+		size *= 2;
+	if (size != table->size) {
+		text = realloc(table->text, size);
+		if (!text)
+			return -1;
+		table->text = text;
+		table->size = size;
+	}
+	if (!(table->cells & (table->cells - 1))) {
+		cell = reallocarray(table->cell, table->cells ? table->cells * 2 : 1,
+				    sizeof(*cell));
+		if (!cell)
+			return -1;
+		table->cell = cell;
+	}
+	return 0;
+}
+
 /**
  * table_add - append a cell
+ * @table: table
+ * @text: what is in it, and not a cell of this table
+ *
+ * What table_cell() returned before is valid no more.
+ *
+ * Return: 0, or -1 if memory is short.
+ */
+int table_add(struct table *table, const char *text)
+{
+	size_t len = strlen(text) + 1;
+
+	if (make_room(table, len))
+		return -1;
+	memcpy(table->text + table->used, text, len);
+	table->cell[table->cells++] = table->used;
+	table->used += len;
+	return 0;
+}
+
+/**
+ * table_addf - append a cell
  * @table: table
  * @fmt: as for printf()
  *
  * Return: 0, or -1 if memory is short.
  */
-int table_add(struct table *table, const char *fmt, ...)
+int table_addf(struct table *table, const char *fmt, ...)
 {
-	char **more, *text;
 	va_list ap;
-	int len;
+	char *text;
+	int ret;
 
 	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
+	ret = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	if (len < 0)
+	if (ret < 0)
 		return -1;
-	/* room for twice as many whenever their number is a power of two */
-	if (!(table->cells & (table->cells - 1))) {
-		more = reallocarray(table->cell, table->cells ? table->cells * 2 : 1,
-				    sizeof(*more));
-		if (!more) {
-			free(text);
-			return -1;
-		}
-		table->cell = more;
+	ret = table_add(table, text);
+	free(text);
+	return ret;
+}
+
+/* Take cells off the end, down to so many. */
+static void cut_cells(struct table *table, size_t cells)
+{
+	if (table->cells > cells) {
+		table->cells = cells;
+		table->used = table->cell[cells];
 	}
-	table->cell[table->cells++] = text;
+}
+
+/**
+ * table_fill - end a row, in which there may be too much or too little
+ * @table: table
+ * @before: how many cells there were before it
+ *
+ * What is too much would shift all that follows; what lacks becomes "-".
+ *
+ * Return: 0, or -1 if memory is short.
+ */
+int table_fill(struct table *table, size_t before)
+{
+	cut_cells(table, before + table->columns);
+	while (table->cells > before && table->cells - before < table->columns) {
+		if (table_add(table, "-"))
+			return -1;
+	}
 	return 0;
 }
 
 /**
- * table_cut - free the last rows
+ * table_cut - take the last rows away
  * @table: table
  * @rows: how many shall be left, with that of the names
  */
 void table_cut(struct table *table, size_t rows)
 {
-	while (table->cells > rows * table->columns)
-		free(table->cell[--table->cells]);
+	cut_cells(table, rows * table->columns);
 }
 
 /**
@@ -60,10 +125,9 @@ void table_cut(struct table *table, size_t rows)
  */
 void table_free(struct table *table)
 {
-	while (table->cells)
-		free(table->cell[--table->cells]);
+	free(table->text);
 	free(table->cell);
-	table->cell = NULL;
+	memset(table, 0, sizeof(*table));
 }
 
 /**
@@ -87,7 +151,7 @@ size_t table_rows(const struct table *table)
  */
 const char *table_cell(const struct table *table, size_t row, size_t column)
 {
-	return table->cell[row * table->columns + column];
+	return table->text + table->cell[row * table->columns + column];
 }
 
 /**
@@ -102,7 +166,7 @@ int table_column(const struct table *table, const char *name)
 	size_t i;
 
 	for (i = 0; i < table->columns; i++) {
-		if (!strcmp(table->cell[i], name))
+		if (!strcmp(table_cell(table, 0, i), name))
 			return (int)i;
 	}
 	return -1;
@@ -212,19 +276,28 @@ static int layout_table(const struct table *table, struct layout *layout)
 	return 0;
 }
 
+static void print_spaces(size_t n)
+{
+	while (n--)
+		putchar_unlocked(' ');
+}
+
 static void print_cell(const struct table *table, const struct layout *layout,
 		       size_t row, size_t column)
 {
 	const char *text = table_cell(table, row, column);
 	const char *start = row ? terminal_colour(text) : terminal_bold();
 	size_t space = layout->width[column] - strlen(text);
-	int before = layout->right[column] ? (int)space : 0;
-	/* nothing follows the last one */
-	int after = layout->right[column] || column + 1 == layout->fit ?
-		0 : (int)space;
 
-	printf("%*s%s%s%s%*s", before, "", start, text,
-	       *start ? terminal_plain() : "", after, "");
+	print_spaces((column ? layout->gap : 0) +
+		     (layout->right[column] ? space : 0));
+	fputs(start, stdout);
+	fputs(text, stdout);
+	if (*start)
+		fputs(terminal_plain(), stdout);
+	/* nothing follows the last one */
+	if (!layout->right[column] && column + 1 < layout->fit)
+		print_spaces(space);
 }
 
 /* What a line had no room for, below it: name=value. */
@@ -269,11 +342,8 @@ int table_print(const struct table *table)
 
 	ret = layout_table(table, &layout);
 	for (row = 0; !ret && row < table_rows(table); row++) {
-		for (column = 0; column < layout.fit; column++) {
-			if (column)
-				printf("%*s", (int)layout.gap, "");
+		for (column = 0; column < layout.fit; column++)
 			print_cell(table, &layout, row, column);
-		}
 		putchar('\n');
 		if (row)
 			print_folded(table, &layout, row);
@@ -299,15 +369,16 @@ struct json_object *table_row_json(const struct table *table, size_t row)
 
 	for (column = 0; column < table->columns; column++) {
 		const char *text = table_cell(table, row, column);
+		const char *name = table_cell(table, 0, column);
 
 		/* nothing is there; of an activity that means none */
-		if (!strcmp(text, "-") && strcmp(table->cell[column], "activity"))
+		if (!strcmp(text, "-") && strcmp(name, "activity"))
 			continue;
 		if (number_is(text))
 			val = json_object_new_uint64(strtoull(text, NULL, 10));
 		else
 			val = js_string(text);
-		if (!js_add(obj, table->cell[column], val)) {
+		if (!js_add(obj, name, val)) {
 			json_object_put(obj);
 			return NULL;
 		}

@@ -88,14 +88,21 @@ struct options {
 
 /**
  * struct table - rows of cells
- * @cell: the cells, row after row; the first row has the columns' names
+ * @text: what is in the cells, one after the other
+ * @used: bytes of it
+ * @size: bytes that there is room for
+ * @cell: where each cell starts, row after row; the first row has the columns'
+ *	names
  * @columns: cells in a row
  * @main: columns that stand side by side even where not all fit, 0 for as many
  *	as do
  * @cells: cells in all, a multiple of @columns unless a row is under way
  */
 struct table {
-	char	**cell;
+	char	*text;
+	size_t	used;
+	size_t	size;
+	size_t	*cell;
 	size_t	columns;
 	size_t	main;
 	size_t	cells;
@@ -140,7 +147,9 @@ int proc_read(struct table *table, const char *dir, const char *name,
 	      struct error *err);
 
 /* table.c */
-int table_add(struct table *table, const char *fmt, ...) __printf(2, 3);
+int table_add(struct table *table, const char *text);
+int table_addf(struct table *table, const char *fmt, ...) __printf(2, 3);
+int table_fill(struct table *table, size_t before);
 void table_cut(struct table *table, size_t rows);
 void table_free(struct table *table);
 size_t table_rows(const struct table *table);
