@@ -478,9 +478,9 @@ static void control_test_grow(struct kunit *test)
 	struct vshm_conn *conn;
 	unsigned int i;
 
-	lock_sock(sock->sk);
+	vshm_lock(sock->sk);
 	conn = vshm_sock_conn_get(vshm_sk(sock->sk));
-	release_sock(sock->sk);
+	vshm_unlock(sock->sk);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
 	control_receive(c, control_to(&response, VSHM_OP_GROW));
 	KUNIT_EXPECT_EQ(test, conn->rx.nr_next, 1);

@@ -54,17 +54,17 @@ static int table_bind(struct vshm_sock *vsk, u32 cid, u32 port)
 {
 	int err;
 
-	lock_sock(&vsk->sk);
+	vshm_lock(&vsk->sk);
 	err = vshm_table_bind(vsk, cid, port);
-	release_sock(&vsk->sk);
+	vshm_unlock(&vsk->sk);
 	return err;
 }
 
 static void table_unbind(struct vshm_sock *vsk)
 {
-	lock_sock(&vsk->sk);
+	vshm_lock(&vsk->sk);
 	vshm_table_unbind(vsk);
-	release_sock(&vsk->sk);
+	vshm_unlock(&vsk->sk);
 }
 
 /* Who is bound there, or NULL. */
@@ -273,14 +273,14 @@ static void state_test_set(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, vsk->state, VSHM_UNCONNECTED);
-	lock_sock(&vsk->sk);
+	vshm_lock(&vsk->sk);
 	for (i = 0; i < ARRAY_SIZE(way); i++) {
 		vshm_set_state(vsk, way[i].state);
 		KUNIT_EXPECT_EQ(test, vsk->state, way[i].state);
 		KUNIT_EXPECT_EQ(test, vsk->sk.sk_state, way[i].generic);
 		KUNIT_EXPECT_FALSE(test, time_before(vsk->since, before));
 	}
-	release_sock(&vsk->sk);
+	vshm_unlock(&vsk->sk);
 }
 
 static struct kunit_case state_cases[] = {

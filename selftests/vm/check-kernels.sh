@@ -18,7 +18,7 @@ KERNELS_GIVEN=${KERNELS:-}
 KERNELS=${KERNELS:-$("$VM_DIR/kernel.sh") bookworm-backports trixie-backports}
 # one after the other for a long time, perhaps beside something else
 export VM_SLOW=${VM_SLOW:-3}
-export TESTS=${TESTS:-^(socket_api|seqpacket|poll|table|states|module.sh|unload|test_both_see_the_link|test_files_both_ways_at_once)$}
+export TESTS=${TESTS:-^(socket_api|scm|seqpacket|poll|table|states|module.sh|unload|test_both_see_the_link|test_files_both_ways_at_once)$}
 
 # build COPY: fails with a warning, too
 build()
