@@ -3,6 +3,7 @@
  * Descriptors and credentials beside the data: within a kernel, of each type, and
  * what becomes of those in flight.
  */
+#include "vshm_fault.h"
 #include "vshm_place.h"
 #include <kselftest_harness.h>
 
@@ -495,6 +496,43 @@ static pid_t send_as(int via, uid_t uid, const char *data)
 		      (ssize_t)strlen(data));
 	}
 	return pid;
+}
+
+/* Each request for memory fails in turn: a descriptor arrives, or is let go. */
+TEST_F(any, memory_is_short)
+{
+	int nth, end[2], left, err, i;
+	char buf[9];
+	ssize_t sent;
+	struct got got;
+
+	if (!vshm_fault_prepare())
+		SKIP(return, "no fault injection");
+	nth = open(VSHM_FAULT_NTH, O_RDWR);
+	ASSERT_LE(0, nth);
+	for (i = 1, left = 0; !left; i++) {
+		ASSERT_EQ(0, pipe(end));
+		vshm_fault_arm(nth, i);
+		sent = send_fds(self->p.c, "x", 1, &end[1], 1);
+		err = errno;
+		left = vshm_fault_disarm(nth);
+		close(end[1]);
+		if (sent == 1) {
+			got = receive_all(self->p.s, buf, sizeof(buf), 0);
+			ASSERT_EQ(1, got.len);
+			ASSERT_EQ(1, got.nr_fds);
+			close(got.fd[0]);
+		} else {
+			EXPECT_TRUE(err == ENOMEM || err == ENOBUFS ||
+				    err == EFAULT) {
+				TH_LOG("request %d: %s", i, strerror(err));
+			}
+		}
+		EXPECT_TRUE(gone(end[0]));
+		close(end[0]);
+	}
+	EXPECT_LT(4, i);
+	close(nth);
 }
 
 TEST_F(any, credentials)
