@@ -17,7 +17,7 @@
 
 [ "$(id -u)" = 0 ] || die "this takes root"
 unset KERNEL KDIR
-prepare build vm deb fetch package
+prepare build vm check deb fetch package
 
 # the second kernel, of which DKMS needs the headers
 KERNEL=bookworm-backports "$VM_DIR/deps.sh" build
@@ -52,11 +52,23 @@ inside()
 	in_tree "$RUN/root" "$RUN/debs" "$@"
 }
 
-# install VERSION: as README.md says
+# readme [NUMBER]: the commands of README.md that lead from the packages to a
+# socket between host and guest, or one of them
+readme()
+{
+	sed -n '/^### From packages/,/^### By hand/p' "$TOP/README.md" |
+		awk '/^```/ { code = !code; next } code' | sed -n "${1:-1,\$}p"
+}
+
+# install_packages VERSION: as README.md says
 install_packages()
 {
+	ln -sfn "$1" "$RUN/debs/packages"
 	# no network: all that they depend on is there
-	inside sh -c "cd /mnt/$1 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ./vshm-*.deb"
+	inside sh -euc "sudo() { \"\$@\"; }
+		export DEBIAN_FRONTEND=noninteractive
+		cd /mnt
+		$(readme 1)"
 }
 
 kernels_with_modules()
@@ -148,6 +160,8 @@ mkdir -p "$RUN/root/lib/modules/$second"
 ln -s "/usr/src/linux-headers-$second" "$RUN/root/lib/modules/$second/build"
 cp "$second_root/lib/modules/$second"/modules.{order,builtin*} "$RUN/root/lib/modules/$second/"
 touch "$RUN/root/usr/local/bin/hello"
+printf 'APT::%s;\n' 'Get::Assume-Yes "true"' 'Install-Recommends "false"' \
+	>"$RUN/root/etc/apt/apt.conf.d/test"
 echo 'autoinstall_all_kernels=yes' >>"$RUN/root/etc/dkms/framework.conf"
 files >"$RUN/files"
 

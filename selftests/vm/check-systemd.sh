@@ -4,12 +4,13 @@
 # The Debian of check-package.sh in VM A, with the packages installed and systemd
 # as its init; its disk is an image, which is forgotten afterwards. It has the
 # end with CID 3 of a link whose other end nobody takes. In there vshmd runs with
-# a guest 7, whose part peer.py plays, in a network namespace.
+# a guest 7, whose part peer.py plays, in a network namespace; and with guest 3, a
+# VM as those of nested.sh, for the way that README.md shows.
 
 # what boots it, and what lets us in
 systemd_pack()
 {
-	local root=$RUN/root
+	local root=$RUN/root pair
 
 	cat >"$RUN/init" <<-'END'
 	#!/bin/busybox sh
@@ -56,6 +57,24 @@ systemd_pack()
 	cp "$VM_DIR"/{common,guest}.sh "$root/etc/"
 	mkdir -p "$root/vshm"
 	cp "$TOP"/selftests/vshmd/{harness,peer}.py "$root/vshm/"
+	nested_guest bin/vshm="$TOP/userspace/vshm/vshm"
+	for pair in "${NESTED_FILES[@]}"; do
+		install_file "$root" "${pair#*=}" "${pair%%=*}"
+	done
+	# one that shows what comes at once; that of Debian does not
+	install_file "$root" "$(command -v busybox)" nested/bin/awk
+	# the dots of README.md are what starts the guest
+	cat >"$root/usr/local/bin/qemu-system-x86_64" <<-'END'
+	#!/bin/sh
+	[ "$1" = ... ] || exit
+	shift
+	PATH=/usr/bin:$PATH
+	. /etc/common.sh
+	. /nested/functions.sh
+	GUEST_LINKS=
+	guest_boot 3 "$@"
+	END
+	chmod +x "$root/usr/local/bin/qemu-system-x86_64"
 	inside systemctl enable agent.service
 	inside systemctl mask serial-getty@ttyS0.service getty@tty1.service
 	inside passwd -d root
@@ -166,6 +185,32 @@ test_watchdog_restarts_what_hangs()
 	undisturbed 'systemctl kill -s STOP vshmd'
 }
 
+# From the packages to a socket between host and guest, in the five commands of
+# README.md; the first of them is what install_packages ran.
+test_newcomer()
+{
+	# CID 3 is its own guest now
+	vm A 'modprobe -r vshm_ivshmem'
+	[ "$(readme | wc -l)" = 5 ]
+	vm -t 300 A "sudo() { \"\$@\"; }
+	export PATH=/nested/bin:\$PATH
+	set -x
+	$(readme 2)
+	$(readme 3)
+	. /nested/functions.sh
+	eventually 100 [ -e /run/guest/3/pid ]
+	guest_ready 3
+	in_guest() { guest 3 100 \"\$(base64 -w0 <<<\"\$1\")\"; }
+	in_guest load
+	in_guest 'background hello $(readme 4)
+		eventually 20 has_sockets 1 l.port 5000'
+	eventually 20 grep ' 2 3 up' /proc/net/vshm_links
+	$(readme 5)
+	in_guest 'join hello 20' | tee /dev/stderr | grep -x hello
+	guest_kill 3
+	vshm guest remove 3"
+}
+
 test_kernel_is_content()
 {
 	if vm A dmesg | grep -E 'BUG|WARNING|Oops|vshm.*(bad|error)'; then return 1; fi
@@ -184,6 +229,8 @@ check_systemd()
 	. "$VM_DIR/vm.sh"
 	# shellcheck source=selftests/vm/link.sh
 	. "$VM_DIR/link.sh"
+	# shellcheck source=selftests/vm/nested.sh
+	. "$VM_DIR/nested.sh"
 	KERNEL=$1 KERNEL_ROOT=$RUN/root
 	IMAGE=$(kernel_image)
 	attempt "systemd: boots with the packages" systemd_boot
@@ -191,6 +238,6 @@ check_systemd()
 	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' \
 		"$VM_DIR/check-systemd.sh")
 	for test in "${tests[@]}"; do
-		attempt "systemd: $test" "$test" </dev/null
+		! selected "$test" || attempt "systemd: $test" "$test" </dev/null
 	done
 }

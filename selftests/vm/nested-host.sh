@@ -34,7 +34,8 @@ guest_alive()
 }
 
 # guest_boot CID [QEMU-OPTION...]: starts a guest with a device for its link to
-# the host in slot 2 and one for its direct link in slot 3; does not wait for it
+# the host in slot 2 and one for its direct link in slot 3; does not wait for it.
+# GUEST_LINKS are QEMU's options for these links, if not those that vshm tells.
 #
 # Where every instruction is emulated twice, a boot takes a minute or a few
 # seconds: the BIOS only starts the kernel (qboot), what would be probed is not
@@ -49,7 +50,7 @@ guest_boot()
 	: >"$dir/console"
 	# without any other clock than this processor's, idle is not idle
 	khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
-	# shellcheck disable=SC2046 # what vshm prints are several words
+	# shellcheck disable=SC2046,SC2086 # these are several words
 	qemu-system-x86_64 -name "guest $cid" \
 		-accel "tcg,tb-size=64" -cpu qemu64 -smp 1 -m 96M \
 		-M pc,acpi=off,hpet=off,vmport=off,smbus=off,usb=off \
@@ -60,7 +61,7 @@ guest_boot()
 		-chardev "file,id=console,path=$dir/console" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
 		-serial chardev:console -serial chardev:control \
-		$(vshm guest args "$cid" qemu) "$@" \
+		${GUEST_LINKS-$(vshm guest args "$cid" qemu)} "$@" \
 		</dev/null >"$dir/qemu.log" 2>&1 &
 	echo $! >"$dir/pid"
 }

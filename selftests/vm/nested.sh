@@ -58,9 +58,9 @@ qemu_tcg()
 	done
 }
 
-# nested_pack [DEST=SOURCE]...: the archive of VM H, with that of the guests in
-# it, and these files in both; builds what is missing
-nested_pack()
+# nested_guest [DEST=SOURCE]...: builds kernel and initrd of the guests, with these
+# files in it, and names in NESTED_FILES what a host needs to run them
+nested_guest()
 {
 	local kdir modules tcg
 
@@ -79,18 +79,25 @@ nested_pack()
 	archive "$RUN/guest.root" "$RUN/guest-root.cpio"
 	cat "$RUN"/guest{-root,}.cpio >"$RUN/guest-initrd"
 
-	echo "$NESTED_CONFIG" >"$RUN/vshmd.conf"
 	tcg=$(qemu_tcg)
+	NESTED_FILES=(nested/functions.sh="$VM_DIR/nested-host.sh"
+		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest-initrd"
+		nested/qboot.rom=/usr/share/qemu/qboot.rom
+		${tcg:+nested/accel-tcg-x86_64.so="$tcg"}
+		bin/qemu-system-x86_64="$(command -v qemu-system-x86_64)")
+}
+
+# nested_pack [DEST=SOURCE]...: the archive of VM H, with that of the guests in
+# it, and these files in both; builds what is missing
+nested_pack()
+{
+	nested_guest "$@"
+	echo "$NESTED_CONFIG" >"$RUN/vshmd.conf"
 	pack nested vshm/vshm.ko="$TOP/vshm.ko" \
 		vshm/vshm_host.ko="$TOP/vshm_host.ko" \
 		bin/vshmd="$TOP/userspace/vshmd/vshmd" \
 		bin/vshm="$TOP/userspace/vshm/vshm" \
-		etc/vshm/vshmd.conf="$RUN/vshmd.conf" \
-		nested/functions.sh="$VM_DIR/nested-host.sh" \
-		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest-initrd" \
-		nested/qboot.rom=/usr/share/qemu/qboot.rom \
-		${tcg:+nested/accel-tcg-x86_64.so="$tcg"} \
-		bin/qemu-system-x86_64="$(command -v qemu-system-x86_64)" "$@"
+		etc/vshm/vshmd.conf="$RUN/vshmd.conf" "${NESTED_FILES[@]}" "$@"
 }
 
 # on [-t SECONDS] CID COMMAND: runs COMMAND in the host, CID 2, with the
