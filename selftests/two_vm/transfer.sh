@@ -55,3 +55,48 @@ test_200_connections_at_once()
 {
 	stress --parallel 200
 }
+
+# recipe NUMBER: the command of that number in a section of operators.rst
+recipe()
+{
+	awk -v number="$1" '
+	/^Beyond one host$/ { here = 1 }
+	here && /^    / { if (!within) n++; if (n == number) print }
+	{ within = /^    / }' "$TOP/Documentation/operators.rst"
+}
+
+# As operators.rst says, with B as the first host, A as its guest 3, and a network
+# namespace of B, with a table of its own, as the second host.
+test_beyond_one_host()
+{
+	vm A 'background service socat "$(listen 5000),fork" PIPE
+	      eventually 5 has_sockets 1 l.port 5000 state LISTENING'
+	vm -t 200 B "modprobe veth
+	ip link add near type veth
+	background second unshare -n sleep 1000
+	pid=\$(cat /run/second.pid)
+	second() { nsenter -t \$pid -n \"\$@\"; }
+	moved() { ip link set veth0 netns \$pid 2>/dev/null; [ ! -e /sys/class/net/veth0 ]; }
+	eventually 10 moved
+	ip addr add 192.0.2.1/24 dev near
+	ip link set near up
+	second ip addr add 192.0.2.2/24 dev veth0
+	second ip link set veth0 up
+	echo 192.0.2.1 first-host >/etc/hosts
+
+	echo 'exec $(recipe 1)' >/tmp/on-first
+	echo 'exec $(recipe 2)' >/tmp/on-second
+	cat /tmp/on-*
+	background first sh /tmp/on-first
+	background second_proxy nsenter -t \$pid -n sh /tmp/on-second
+	eventually 10 second grep -q ' LISTENING .* 5000 ' /proc/net/vshm
+	head -c 4m /dev/urandom >/tmp/sent
+	second socat -t 100 - \"\$(connect 1 5000)\" </tmp/sent >/tmp/back
+	cmp /tmp/sent /tmp/back
+	for name in first second_proxy second; do
+		signal \$name TERM
+		join \$name 5 || true
+	done
+	rm /tmp/sent /tmp/back"
+	vm A 'signal service TERM; join service 5 || true; eventually 5 no_sockets'
+}

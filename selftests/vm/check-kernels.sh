@@ -3,8 +3,9 @@
 #
 # make check-kernels: on each kernel that is supported, the modules are built
 # anew, without a warning, and a part of the tests is run: enough to see that
-# the socket calls, the table, two VMs and unloading work there. KERNELS="..."
-# names other kernels, as KERNEL does. Each is built in a copy of the tree, so
+# the socket calls, the table, two VMs and unloading work there. SHORT=1: fewer
+# tests, and not on the machine's own kernel, which make check has. KERNELS="..."
+# names other kernels, as KERNEL does. Modules are built in a copy of the tree, so
 # that what was built for the machine's own kernel stays as it is.
 
 # shellcheck source=selftests/vm/lib.sh
@@ -14,11 +15,16 @@
 
 unset KERNEL KDIR
 "$VM_DIR/deps.sh" build vm check
-KERNELS_GIVEN=${KERNELS:-}
-KERNELS=${KERNELS:-$("$VM_DIR/kernel.sh") bookworm-backports trixie-backports}
+kernels="bookworm-backports trixie-backports"
+two_vm='test_both_see_the_link|test_files_both_ways_at_once'
+if [ -n "${SHORT:-}" ]; then
+	tests="^(socket_api|dgram|table|module.sh|$two_vm)$"
+else
+	kernels="$("$VM_DIR/kernel.sh") $kernels"
+	tests="^(socket_api|scm|seqpacket|poll|table|states|module.sh|unload|$two_vm)$"
+fi
 # one after the other for a long time, perhaps beside something else
-export VM_SLOW=${VM_SLOW:-3}
-export TESTS=${TESTS:-^(socket_api|scm|seqpacket|poll|table|states|module.sh|unload|test_both_see_the_link|test_files_both_ways_at_once)$}
+export VM_SLOW=${VM_SLOW:-3} TESTS=${TESTS:-$tests}
 
 # build COPY: fails with a warning, too
 build()
@@ -31,13 +37,13 @@ build()
 # try_kernel KERNEL: its tests; the verdict of each goes to the output of ours
 try_kernel()
 {
-	local copy=$TOP/selftests/build/kernel-$1 status=0
+	local copy status=0
 
-	rm -rf "$copy"
-	mkdir -p "$copy"
-	rsync -a --exclude=/.git --filter=':- .gitignore' "$TOP/" "$copy/"
+	# an object that is there is not compiled, and gives no warning
+	rm -rf "$TOP/selftests/build/kernel-$1"
+	copy=$(tree_copy "kernel-$1")
 	attempt "builds without a warning" build "$copy"
-	"$copy/selftests/vm/check.sh" loopback two-vm >"$RUN/log" 2>&1 </dev/null || status=$?
+	VM_MODULES=$copy "$VM_DIR/check.sh" loopback two-vm >"$RUN/log" 2>&1 </dev/null || status=$?
 	sed -nE 's,^(ok|not ok) .*# SKIP.*,skip,p; t; s,^(ok|not ok) .*,\1,p' "$RUN/log" >>"$RUN/results"
 	if [ $status != 0 ]; then
 		grep -av '^ok ' "$RUN/log" | indent
@@ -48,11 +54,11 @@ try_kernel()
 }
 
 : >"$RUN/all"
-if [ -z "${KERNELS_GIVEN:-}" ]; then
+if [ -z "${KERNELS:-}" ]; then
 	attempt "arm64: builds without a warning" "$VM_DIR/build-arm64.sh"
 	mv "$RUN/results" "$RUN/all"
 fi
-for kernel in $KERNELS; do
+for kernel in ${KERNELS:-$kernels}; do
 	export KERNEL=$kernel
 	begin=$SECONDS
 	"$VM_DIR/deps.sh" build vm check

@@ -58,6 +58,43 @@ programs=(vshmd_host.sh "${programs[@]}")
 # shellcheck source=selftests/vm/check-nested.sh
 . "$VM_DIR/check-nested.sh"
 
+# make_files TARGET: below a directory of its own
+make_files()
+{
+	env -u MAKEFLAGS -u MFLAGS make -C "$TOP" --no-print-directory \
+		DESTDIR="$RUN/installed" INSTALL_MOD_PATH="$RUN/installed" "$1"
+}
+
+install_and_uninstall()
+{
+	local root=$RUN/installed file left
+
+	[ -z "$KERNEL_ROOT" ] || {
+		echo "Linux $KERNEL is not installed"
+		return 4
+	}
+	make_files install
+	for file in usr/local/{sbin/vshmd,bin/vshm,share/man/man8/vshm.8} \
+		usr/local/{include/linux/vshm.h,share/pkgconfig/vshm.pc} \
+		usr/local/lib/{sysusers.d,tmpfiles.d}/vshm.conf \
+		usr/local/lib/systemd/system/vshmd.service \
+		usr/local/share/bash-completion/completions/vshm \
+		etc/udev/rules.d/60-vshm.rules etc/vshm/vshmd.conf; do
+		[ -s "$root/$file" ]
+	done
+	for file in vshm vshm_host vshm_ivshmem; do
+		modinfo -F vermagic "$root/lib/modules/$KERNEL"/*/$file.ko* | grep "^$KERNEL "
+	done
+	# what another program brought, and what was changed
+	touch "$root/usr/local/bin/other"
+	echo "// of the administrator" >>"$root/etc/vshm/vshmd.conf"
+	make_files uninstall
+	left=$(cd "$root" && find . ! -type d ! -path './lib/modules/*/modules.*' | sort)
+	echo "$left"
+	[ "$left" = "./etc/vshm/vshmd.conf
+./usr/local/bin/other" ]
+}
+
 check_host()
 {
 	local status=0
@@ -68,8 +105,10 @@ check_host()
 	fi
 	! selected conformance || attempt "conformance: every test that the table names is there" \
 		"$VM_DIR/conformance.sh"
+	! selected install || attempt "install: make uninstall removes what make install wrote" \
+		install_and_uninstall
 	selected vshmd || return 0
-	timeout 300 python3 "$TOP/selftests/vshmd/test_vshmd.py" \
+	LIBVIRT_SCHEMAS=$CACHE/unpacked/usr/share/libvirt/schemas timeout 300 python3 "$TOP/selftests/vshmd/test_vshmd.py" \
 		"$TOP/userspace/vshmd/vshmd" >"$RUN/out" 2>&1 </dev/null || status=$?
 	tap vshmd "$status" "$RUN/out"
 }
@@ -77,7 +116,7 @@ check_host()
 # not every kernel has PCI or KUnit
 modules=()
 for module in vshm vshm_host vshm_ivshmem vshm_kunit; do
-	[ ! -e "$TOP/$module.ko" ] || modules+=("vshm/$module.ko=$TOP/$module.ko")
+	[ ! -e "$MODULES/$module.ko" ] || modules+=("vshm/$module.ko=$MODULES/$module.ko")
 done
 pack tests "${modules[@]}" vshm/selftests="$RUN/selftests" \
 	vshm/vshm_bulk="$bulk" bin/vshmd="$TOP/userspace/vshmd/vshmd" \

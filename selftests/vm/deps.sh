@@ -54,6 +54,8 @@ table()
 	vm	depmod			kmod
 	vm	busybox			busybox-static
 	check	python3			python3
+	check	xmllint			libxml2-utils
+	check	$unpacked/usr/share/libvirt/schemas/domain.rng	libvirt0	unpack
 	check	/usr/lib/python3/dist-packages/jsonschema/__init__.py	python3-jsonschema
 	programs	/usr/bin/python3	python3
 	programs	zstd			zstd

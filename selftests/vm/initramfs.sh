@@ -5,9 +5,10 @@
 # the other. The base archive (BusyBox, socat, init, modules of the stock
 # kernel) is cached; what changes from run to run is packed into a second one.
 
-# Modules of the stock kernel that a guest can modprobe, for comparisons.
+# Modules of the stock kernel that a guest can modprobe, for comparisons and
+# networks.
 STOCK_MODULES=(vsock_loopback vsock_diag unix_diag virtio_net virtio_pci
-	       vhost_vsock vhost_net tun)
+	       vhost_vsock vhost_net tun veth)
 
 # install_file ROOT SOURCE DEST: copies a file, and what it is linked with
 install_file()

@@ -49,13 +49,19 @@ quietly()
 	fi
 }
 
+# Where the modules are: VM_MODULES, when they were built elsewhere.
+MODULES=${VM_MODULES:-$TOP}
+
 # prepare GROUP...: installs what is missing, builds modules and programs
 prepare()
 {
+	local target=all
+
+	[ "$MODULES" = "$TOP" ] || target=userspace
 	"$VM_DIR/deps.sh" "$@"
 	say "building"
 	quietly "$RUN/make.log" env -u MAKEFLAGS -u MFLAGS \
-		make -C "$TOP" -j"$(nproc)" --no-print-directory all
+		make -C "$TOP" -j"$(nproc)" --no-print-directory "$target"
 }
 
 # tree_copy NAME: prints a copy of the tree, for modules of another kernel, so

@@ -2,14 +2,23 @@
 """The control socket, and the command vshm."""
 import json
 import os
+import re
 import shlex
+import shutil
 import socket
 import stat
+import subprocess
+import unittest
 import xml.etree.ElementTree as ElementTree
 
 import harness
 import schema
 from harness import M, ConfigTest, VshmdTest, dial
+
+# what virt-xml-validate looks at
+DOMAIN = os.path.join(os.environ.get("LIBVIRT_SCHEMAS", "/usr/share/libvirt/schemas"),
+                      "domain.rng")
+OPERATORS = os.path.join(os.path.dirname(__file__), "../../Documentation/operators.rst")
 
 SOCKETS = """\
 id state activity sendq recvq connq connlim uid inode l.id l.type l.proto l.opts \
@@ -233,6 +242,22 @@ class TestGuestCommand(ConfigTest):
         if schema.available():
             schema.check("args", both)
         self.assertIn("CID 8", self.vshm("guest", "args", "8", status=1))
+
+    @unittest.skipUnless(shutil.which("xmllint") and os.path.exists(DOMAIN),
+                         "no schema of libvirt")
+    def test_libvirt(self):
+        """what libvirt is told fits its schema of domains, here and in operators.rst"""
+        self.serve()
+        with open(OPERATORS, encoding="utf-8") as file:
+            shown = re.search("(?ms)^    <shmem.*?^    </shmem>$", file.read()).group()
+        for devices in (self.vshm("guest", "args", "3", "libvirt"), shown):
+            domain = os.path.join(self.dir, "domain.xml")
+            with open(domain, "w", encoding="utf-8") as file:
+                file.write("<domain type='kvm'><name>guest</name><memory>65536</memory>"
+                           "<os><type arch='x86_64'>hvm</type></os>"
+                           f"<devices>{devices}</devices></domain>")
+            subprocess.run(["xmllint", "--noout", "--relaxng", DOMAIN, domain], check=True,
+                           stderr=subprocess.DEVNULL)
 
     def test_wrong(self):
         """what is not understood, and no daemon"""

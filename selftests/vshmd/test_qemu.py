@@ -167,3 +167,16 @@ class TestQemu(VshmdTest):
         self.assertEqual(second.proc.wait(TIMEOUT), 1)
         self.assertIn("server sent version -1", second.errors())
         self.wait_log(proc, "cid 3: refused")
+
+    def test_live_migration(self):
+        """a QEMU with the device refuses to migrate, as operators.rst says"""
+        proc = self.start()
+        stay = subprocess.run(
+            [QEMU, "-accel", "tcg", "-machine", "pc", "-nodefaults", "-m", "16",
+             "-display", "none", "-S", "-monitor", "stdio",
+             "-chardev", f"socket,id=vshm0,path={self.a}",
+             "-device", "ivshmem-doorbell,chardev=vshm0,vectors=2"],
+            input="migrate exec:cat>/dev/null\ninfo migrate_parameters\nquit\n",
+            capture_output=True, text=True, timeout=TIMEOUT, check=True)
+        self.wait_log(proc, " connected", 1)
+        self.assertRegex(stay.stdout, "(?i)migration is disabled.*ivshmem")
