@@ -47,14 +47,17 @@ systemd_pack()
 	[Unit]
 	After=vshmd.service
 	[Service]
-	Environment=VM_SLOW=1 VSHM_FAMILY=18 HOME=/root
+	Environment=VSHM_FAMILY=18 HOME=/root
+	EnvironmentFile=/etc/agent.env
 	ExecStart=/usr/local/sbin/agent
 	[Install]
 	WantedBy=multi-user.target
 	END
+	echo "VM_SLOW=$VM_SLOW" >"$root/etc/agent.env"
 	mkdir -p "$root/etc/systemd/system/vshmd.service.d"
 	printf '[Service]\nWatchdogSec=5\n' >"$root/etc/systemd/system/vshmd.service.d/test.conf"
 	cp "$VM_DIR"/{common,guest}.sh "$root/etc/"
+	cp -r "$RUN/debs" "$root/debs"
 	mkdir -p "$root/vshm"
 	cp "$TOP"/selftests/vshmd/{harness,peer}.py "$root/vshm/"
 	nested_guest bin/vshm="$TOP/userspace/vshm/vshm"
@@ -88,7 +91,8 @@ systemd_boot()
 	truncate -s 3G "$RUN/disk"
 	mke2fs -q -t ext4 -d "$RUN/root" "$RUN/disk"
 	vshmd_start
-	VM_MEMORY=1G VM_APPEND="systemd.show_status=0" \
+	# addresses as in nested.sh
+	VM_MEMORY=1G VM_APPEND="systemd.show_status=0 norandmaps" \
 		vm_boot A "$RUN/systemd.cpio" -- \
 		-drive "file=$RUN/disk,if=virtio,format=raw,cache=unsafe" \
 		-chardev "socket,id=link,path=$RUN/vshmd/3" \
@@ -185,6 +189,11 @@ test_watchdog_restarts_what_hangs()
 	undisturbed 'systemctl kill -s STOP vshmd'
 }
 
+# in_guest COMMANDS: in VM A, they are run in its guest 3
+IN_GUEST='
+	. /nested/functions.sh
+	in_guest() { guest 3 300 "$(base64 -w0 <<<"$1")"; }'
+
 # From the packages to a socket between host and guest, in the five commands of
 # README.md; the first of them is what install_packages ran.
 test_newcomer()
@@ -192,23 +201,103 @@ test_newcomer()
 	# CID 3 is its own guest now
 	vm A 'modprobe -r vshm_ivshmem'
 	[ "$(readme | wc -l)" = 5 ]
-	vm -t 300 A "sudo() { \"\$@\"; }
-	export PATH=/nested/bin:\$PATH
-	set -x
+	readme
+	vm -t 1000 A "sudo() { \"\$@\"; }
+	PATH=/nested/bin:\$PATH
 	$(readme 2)
 	$(readme 3)
-	. /nested/functions.sh
+	$IN_GUEST
 	eventually 100 [ -e /run/guest/3/pid ]
 	guest_ready 3
-	in_guest() { guest 3 100 \"\$(base64 -w0 <<<\"\$1\")\"; }
 	in_guest load
 	in_guest 'background hello $(readme 4)
-		eventually 20 has_sockets 1 l.port 5000'
-	eventually 20 grep ' 2 3 up' /proc/net/vshm_links
+		eventually 20 has_sockets 1 l.port 5000 || cat /run/hello.out'
+	eventually 60 grep ' 2 3 up' /proc/net/vshm_links
 	$(readme 5)
-	in_guest 'join hello 20' | tee /dev/stderr | grep -x hello
+	in_guest 'join hello 20' | tee /dev/stderr | grep -x hello"
+}
+
+# upgrading WHERE: the commands of operators.rst that take the new modules
+upgrading()
+{
+	awk -v where="$1" '
+	/^Upgrading$/ { here = 1 }
+	/^Live migration$/ { here = 0 }
+	here && /^        / { if (!within) n++; if (n == where) print }
+	{ within = /^        / }' "$TOP/Documentation/operators.rst" | sed 's/sudo //'
+}
+
+# Modules of a host are replaced as operators.rst says, with bytes on their way
+# to the guest of test_newcomer, which then reaches the host again.
+test_modules_replaced_under_load()
+{
+	vm -t 1000 A "PATH=/nested/bin:\$PATH
+	$IN_GUEST
+	in_guest 'background sink vshm cat -l -r -n 5001
+		eventually 20 has_sockets 1 l.port 5001'
+	background source sh -c 'exec vshm cat 3 5001 </dev/zero'
+	moving() { [ \$(awk 'NR > 1 { n += \$31 + \$32 } END { print n + 0 }' /proc/net/vshm) -gt 100000 ]; }
+	eventually 60 has_sockets 1 r.port 5001 state CONNECTED
+	sleep 2
+	cat /proc/net/vshm
+	$(upgrading 2 | head -n 2)
+	if join source 20; then exit 1; fi
+	$(upgrading 2 | tail -n +3)
+	lsmod | grep vshm
+	eventually 60 grep ' 2 3 up' /proc/net/vshm_links
+	in_guest 'join sink 20 || true
+		background hello vshm cat -l 5000
+		eventually 20 has_sockets 1 l.port 5000'
+	echo hello | vshm cat 3 5000
+	in_guest 'join hello 20' | grep -x hello
 	guest_kill 3
 	vshm guest remove 3"
+}
+
+# What operators.rst says of containers and of filters for families.
+test_containers()
+{
+	vm A 'python3 -c "import socket; socket.socket(18, socket.SOCK_STREAM)"
+	opens() { systemd-run -qPG "$@" python3 -c "import socket; socket.socket(18, socket.SOCK_STREAM)" 2>&1; }
+	opens -p RestrictAddressFamilies="AF_UNIX AF_ASH"
+	if opens -p RestrictAddressFamilies=AF_UNIX >/tmp/refused; then exit 1; fi
+	grep "Address family not supported" /tmp/refused
+	modprobe vshm_ivshmem
+	eventually 20 grep "region 3 4" /proc/net/vshm_links
+	systemd-run -qPG grep "region 3 4" /proc/net/vshm_links
+	own() { systemd-run -qPG -p PrivateNetwork=yes "$@"; }
+	own cat /proc/net/vshm_links | tee /dev/stderr | grep -c . | grep -x 2
+	own sh -c "vshm cat -l 5000 </dev/null >/tmp/out & sleep 2; echo hello | vshm cat -W 10 1 5000; wait; cat /tmp/out" | grep -x hello'
+}
+
+# Other packages of the command and the daemon, with bytes on their way.
+test_upgrade_disturbs_nothing()
+{
+	undisturbed 'for version in 0.0 new; do
+			before=$(pid)
+			dpkg -i /debs/$version/vshm-tools_*.deb
+			eventually 40 systemctl -q is-active vshmd
+			[ "$(pid)" != "$before" ]
+		     done'
+}
+
+# Packages go while the machine runs: service, modules and files with them.
+test_removed_and_purged()
+{
+	vm -t 300 A 'apt-get remove vshm-dkms vshm-tools vshm-dev
+	if systemctl -q is-active vshmd || pgrep -x vshmd; then exit 1; fi
+	[ -z "$(find /lib/modules -name "vshm*.ko*")" ]
+	modprobe -r vshm_ivshmem vshm_host vshm 2>/dev/null || rmmod vshm_ivshmem vshm_host vshm
+	if grep "^vshm" /proc/modules; then exit 1; fi
+	python3 -c "
+import errno, socket
+try:
+	socket.socket(18, socket.SOCK_STREAM)
+except OSError as err:
+	raise SystemExit(err.errno != errno.EAFNOSUPPORT)
+raise SystemExit(1)"
+	apt-get purge vshm-tools
+	[ ! -e /etc/vshm ] && [ ! -e /run/vshm/control ] && [ ! -e /lib/systemd/system/vshmd.service ]'
 }
 
 test_kernel_is_content()

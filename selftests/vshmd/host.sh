@@ -109,8 +109,25 @@ ask guest remove 9 && [ "$(links)" = "3:4194304:1 4:8388608:1" ] &&
 	[ ! -e "$dir/9" ]
 ok "a guest is removed at run time"
 
+ask guest detach && [ -z "$(links)" ] && [ -S "$dir/3" ] && ask guest list &&
+	grep -q "$dir/4" "$dir/out"
+ok "the host is detached, guests are still served"
+
+rmmod vshm_host && insmod "${VSHM_HOST_KO:-/vshm/vshm_host.ko}" && [ -z "$(links)" ]
+ok "its module can be replaced then"
+
+ask guest reload && [ "$(links)" = "3:4194304:3 4:8388608:3" ] &&
+	[ "$(policy)" = "3:*:allow" ]
+ok "and is attached again, to the same memory"
+
+ask guest detach
+kill -KILL $pid
+wait $pid 2>/dev/null
+start && [ "$(links)" = "3:4194304:5 4:8388608:5" ]
+ok "the next vshmd attaches it as well"
+
 config "$three, $larger" '{"src": 4, "dst": 3, "allow": false}'
-ask guest reload && [ "$(links)" = "3:4194304:1 4:16777216:1" ]
+ask guest reload && [ "$(links)" = "3:4194304:5 4:16777216:1" ]
 ok "a link that is changed is replaced, another is not disturbed"
 
 [ "$(policy)" = "4:3:deny" ]
@@ -124,7 +141,7 @@ ok "rules of a vshmd that was killed are replaced by the next one's"
 
 config '{"cid": 1}'
 ! ask guest reload && grep -q 'guests\[0\].cid: 1' "$dir/out" &&
-	[ "$(links)" = "3:4194304:1 4:16777216:1" ]
+	[ "$(links)" = "3:4194304:5 4:16777216:1" ]
 ok "a wrong configuration changes nothing"
 
 ! vshmd -g "3=$dir/other" 2>"$dir/out" && grep -q "already" "$dir/out" &&

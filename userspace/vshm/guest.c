@@ -20,12 +20,15 @@ static const char help[] =
 	"       vshm guest add CID peer CID [KEY VALUE]...\n"
 	"       vshm guest remove CID [peer CID]\n"
 	"       vshm guest args CID [qemu|libvirt]\n"
+	"       vshm guest detach\n"
 	"       vshm guest reload\n"
 	"\n"
 	"list      the links of guests: to the host, and to each other\n"
 	"add       join a guest to the host, or to another guest, until vshmd ends\n"
 	"remove    take that back; what is configured returns with the next reload\n"
 	"args      what to give to the guest's QEMU, or to libvirt\n"
+	"detach    take the host's end of all links away, to replace its modules; guests\n"
+	"          stay as they are, and reload attaches the host again\n"
 	"reload    have vshmd read its configuration again\n"
 	"\n"
 	"KEY is one of those of vshmd.conf(5): socket, size, hugepages,\n"
@@ -364,18 +367,20 @@ int do_guest(struct options *opt)
 		return status;
 	command = opt->nr > 1 ? opt->word[1] : "list";
 	/* Short words mean what does less: reload before remove. */
-	if (word_is(command, "list") || word_is(command, "reload")) {
+	if (word_is(command, "list") || word_is(command, "detach") ||
+	    word_is(command, "reload")) {
 		if (opt->nr > 2)
 			return usage(help, opt, "%s: '%s' is not known: it takes nothing more",
 				     command, opt->word[2]);
 		if (word_is(command, "list"))
 			return watch(opt, show_links, opt);
-		return run(opt, new_request("reload"));
+		return run(opt, new_request(word_is(command, "detach") ?
+					    "detach" : "reload"));
 	}
 	if (word_is(command, "add") || word_is(command, "args"))
 		return with_cid(opt, word_is(command, "add") ? "add" : "args");
 	if (word_is(command, "remove"))
 		return with_cid(opt, "remove");
-	return usage(help, opt, "'%s' is not known: give list, add, remove, args or reload",
+	return usage(help, opt, "'%s' is not known: give list, add, remove, args, detach or reload",
 		     command);
 }

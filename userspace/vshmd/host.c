@@ -67,9 +67,10 @@ int host_open(void)
 
 /**
  * host_attach - give the kernel its end of a link
- * @link: a link to the host, with its memory and doorbells
+ * @link: a link to the host, with its memory and doorbells, which the kernel has
+ *	not
  *
- * Return: 0, or -1 after logging why.
+ * Return: 0, or -1 after logging why; then the kernel has it not.
  */
 int host_attach(struct link *link)
 {
@@ -95,7 +96,20 @@ int host_attach(struct link *link)
 		log_event(LOG_ERR, &about, "link %s: " VSHM_DEVICE
 			  ": cannot attach the host: %s: %s", link->name,
 			  strerror(errno), attach_remedy(errno));
+		host_detach(link);
 		return -1;
 	}
 	return 0;
+}
+
+/**
+ * host_detach - take the kernel's end of a link away
+ * @link: the link; the guest is told by the kernel that the host is gone, once
+ *	nobody else has the file
+ */
+void host_detach(struct link *link)
+{
+	if (link->host_fd >= 0)
+		close(link->host_fd);
+	link->host_fd = -1;
 }

@@ -75,7 +75,7 @@ void link_free(struct link *link)
 {
 	int i;
 
-	close_fd(&link->host_fd);
+	host_detach(link);
 	for (i = 0; i < 2; i++)
 		close_fd(&link->side[i].doorbell);
 	if (link->region)

@@ -134,6 +134,35 @@ void links_stop_all(struct vshmd *d)
 }
 
 /**
+ * links_detach_host - take the host's end of all links away
+ * @d: everything
+ *
+ * Connections of the host are reset, and the module vshm_host can be replaced.
+ * Guests, and all that is open for them, stay as they are; links_apply(), or the
+ * next process, attaches the host again.
+ */
+void links_detach_host(struct vshmd *d)
+{
+	struct link *link;
+
+	TAILQ_FOREACH(link, &d->links, entry) {
+		const struct log_fields about = {
+			.event = "host_detached",
+			.link = link->name,
+		};
+
+		if (link->host_fd < 0)
+			continue;
+		log_event(LOG_NOTICE, &about, "link %s: host detached",
+			  link->name);
+		unkeep_host(link);
+		host_detach(link);
+	}
+	/* Whoever keeps the host's file keeps the host attached. */
+	keep_sync();
+}
+
+/**
  * links_start_one - add a link to those that run
  * @d: everything
  * @spec: what it shall be; conflicts with no other
@@ -165,10 +194,22 @@ static struct link *find_same(struct vshmd *d, const struct spec *spec)
 	return NULL;
 }
 
+/* The host's end, if it was detached. */
+static int attach_again(struct link *link)
+{
+	if (!spec_is_host(&link->spec) || link->host_fd >= 0)
+		return 0;
+	if (host_attach(link))
+		return -1;
+	keep_host(link);
+	link->announced = false;
+	return 0;
+}
+
 /* What of a link can change while it runs. */
 static int update(struct link *link, const struct spec *spec)
 {
-	int i, ret = 0;
+	int i, ret = attach_again(link);
 
 	link->spec.origin = spec->origin;
 	for (i = 0; i < 2; i++) {

@@ -6,6 +6,7 @@
  *   {"op": "add", "guest": { ... }}		start one to the host
  *   {"op": "add", "link": { ... }}		start one between two guests
  *   {"op": "remove", "cids": [2, 3]}		stop one
+ *   {"op": "detach"}				take the host's ends away
  *   {"op": "reload"}				read the configuration again
  *
  * The answer has "ok", and "error" if that is false. The objects of "add" are
@@ -176,17 +177,19 @@ struct json_object *request_run(struct vshmd *d, const char *line)
 		js_get_string(request, "op") : NULL;
 	log_capture(&err);
 	if (!op)
-		ret = error_set(&err, "request: no op: give a JSON object on one line, with op list, add, remove or reload");
+		ret = error_set(&err, "request: no op: give a JSON object on one line, with op list, add, remove, detach or reload");
 	else if (!strcmp(op, "list"))
 		answer = do_list(d);
 	else if (!strcmp(op, "add"))
 		ret = do_add(d, request, &err);
 	else if (!strcmp(op, "remove"))
 		ret = do_remove(d, request, &err);
+	else if (!strcmp(op, "detach"))
+		links_detach_host(d);
 	else if (!strcmp(op, "reload"))
 		ret = vshmd_reload(d, &err);
 	else
-		ret = error_set(&err, "request: op: '%.32s' is not known: give list, add, remove or reload",
+		ret = error_set(&err, "request: op: '%.32s' is not known: give list, add, remove, detach or reload",
 				op);
 	log_capture(NULL);
 	json_object_put(request);

@@ -91,8 +91,7 @@ void keep_link(const struct link *link)
 	if (!keep_enabled())
 		return;
 	keep_add(full_name(link, "memory"), link->memfd);
-	if (link->host_fd >= 0)
-		keep_add(full_name(link, "host"), link->host_fd);
+	keep_host(link);
 	for (i = 0; i < 2; i++) {
 		const struct endpoint *ep = &link->side[i];
 
@@ -123,11 +122,30 @@ void unkeep_link(const struct link *link)
 
 	keep_remove(full_name(link, "spec"));
 	keep_remove(full_name(link, "memory"));
-	keep_remove(full_name(link, "host"));
+	unkeep_host(link);
 	for (i = 0; i < 2; i++) {
 		for (j = BELL; j <= CLIENT; j++)
 			keep_remove(full_name(link, side_names[i][j]));
 	}
+}
+
+/**
+ * keep_host - have the host's end of a link outlive this process, if it is there
+ * @link: the link
+ */
+void keep_host(const struct link *link)
+{
+	if (link->host_fd >= 0)
+		keep_add(full_name(link, "host"), link->host_fd);
+}
+
+/**
+ * unkeep_host - have the host's end of a link kept no more
+ * @link: the link
+ */
+void unkeep_host(const struct link *link)
+{
+	keep_remove(full_name(link, "host"));
 }
 
 /**
@@ -228,14 +246,18 @@ static int restore_link(struct vshmd *d, struct link *link,
 
 	if (take_memory(link))
 		return -1;
-	if (spec_is_host(&link->spec)) {
-		link->host_fd = keep_take(full_name(link, "host"));
-		if (link->host_fd < 0)
-			return -1;
-	}
 	if (take_side(d, &link->side[0], description, &changed) ||
 	    take_side(d, &link->side[1], description, &changed))
 		return -1;
+	if (spec_is_host(&link->spec)) {
+		link->host_fd = keep_take(full_name(link, "host"));
+		/* The host was detached, and is to come back. */
+		if (link->host_fd < 0) {
+			changed = true;
+			if (host_attach(link))
+				return -1;
+		}
+	}
 	check_clients(link);
 	if (changed) {
 		unkeep_link(link);

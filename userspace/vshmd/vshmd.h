@@ -92,7 +92,8 @@ struct endpoint {
  * @side: the endpoints, in the order of the region's halves
  * @memfd: the region's file, or -1
  * @region: the region, mapped, or NULL
- * @host_fd: file of the device, on which the host is attached, or -1
+ * @host_fd: file of the device, on which the host is attached, or -1 if it is
+ *	not, as after links_detach_host()
  * @announced: it was logged that the link is ready
  * @wanted: the configuration that is being put in force has it
  */
@@ -137,6 +138,7 @@ int links_apply(struct vshmd *d, const struct specs *wanted, bool all);
 int links_start_one(struct vshmd *d, const struct spec *spec);
 void links_stop_one(struct link *link, struct link_list *links);
 void links_stop_all(struct vshmd *d);
+void links_detach_host(struct vshmd *d);
 void links_announce(struct vshmd *d);
 
 /* link.c */
@@ -150,6 +152,7 @@ void link_goodbye(struct link *link, unsigned int side);
 /* host.c */
 int host_open(void);
 int host_attach(struct link *link);
+void host_detach(struct link *link);
 
 /* policy.c */
 int policy_apply(const struct rule *rules, size_t nr);
@@ -188,6 +191,8 @@ void keep_link(const struct link *link);
 void keep_client(const struct endpoint *ep);
 void unkeep_client(const struct endpoint *ep);
 void unkeep_link(const struct link *link);
+void keep_host(const struct link *link);
+void unkeep_host(const struct link *link);
 void restore_links(struct vshmd *d);
 
 /* control.c */
