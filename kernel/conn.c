@@ -300,7 +300,6 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 	struct sock *sk = conn->sk;
 	struct vshm_sock *vsk = vshm_sk(sk);
 	unsigned long flags;
-	u64 head;
 
 	if (kind == VSHM_NEWS_SPACE) {
 		vshm_wake_writers(sk);
@@ -309,10 +308,9 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 	if (vshm_watched(vsk)) {
 		spin_lock_irqsave(&conn->event_lock, flags);
 		if (conn->rx.mem.ring) {
-			head = READ_ONCE(conn->rx.mem.ring->head);
 			if (skwq_has_sleeper(rcu_dereference(sk->sk_wq)) ||
 			    sock_flag(sk, SOCK_FASYNC))
-				vshm_receiver_arm(&conn->rx, head);
+				vshm_receiver_watch(&conn->rx);
 			else
 				WRITE_ONCE(vsk->polled, false);
 		}

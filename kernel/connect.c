@@ -59,7 +59,8 @@ static void vshm_connect_abort(struct vshm_sock *vsk, int err, bool timed)
 }
 
 /**
- * vshm_connect_timeout() - a non-blocking connect took too long
+ * vshm_connect_timeout() - a non-blocking connect, or call that sends, waits for
+ * an answer of the peer for too long
  * @work: vshm_sock.connect_work; it holds a reference to the socket
  */
 void vshm_connect_timeout(struct work_struct *work)
@@ -69,6 +70,7 @@ void vshm_connect_timeout(struct work_struct *work)
 
 	/* of the attempt under way, or of one before it? */
 	vshm_connect_abort(vsk, ETIMEDOUT, true);
+	vshm_send_retry(vsk);
 	sock_put(&vsk->sk);
 }
 

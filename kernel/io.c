@@ -123,6 +123,43 @@ bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn)
 	return true;
 }
 
+/*
+ * The program is told to come back when there is room for so much: poll(2) is to
+ * say POLLOUT then, and not before. Should the larger ring that this takes not
+ * come, for want of memory there, it comes back to ask again.
+ */
+static void vshm_send_want(struct sock *sk, struct vshm_conn *conn, u64 need)
+{
+	if (need == 1)
+		return;
+	WRITE_ONCE(conn->want, need);
+	if (need <= conn->tx.mask + 1)
+		return;
+	sock_hold(sk);
+	if (mod_delayed_work(system_percpu_wq, &vshm_sk(sk)->connect_work,
+			     HZ + 1))
+		sock_put(sk);
+}
+
+/**
+ * vshm_send_retry() - let a program that waits for a larger ring ask again
+ * @vsk: socket
+ *
+ * Context: process context.
+ */
+void vshm_send_retry(struct vshm_sock *vsk)
+{
+	struct vshm_conn *conn;
+
+	rcu_read_lock();
+	conn = rcu_dereference(vsk->conn);
+	if (conn && READ_ONCE(conn->want)) {
+		WRITE_ONCE(conn->want, 0);
+		vshm_wake_writers(&vsk->sk);
+	}
+	rcu_read_unlock();
+}
+
 /**
  * vshm_send_full() - the ring is full: ask for a larger one, or wait
  * @sk: socket
@@ -148,8 +185,12 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 		mutex_lock(&vsk->tx_lock);
 		return 0;
 	}
-	if (likely(need <= conn->tx.mask + 1))
-		return vshm_wait_space(sk, conn, need, timeo);
+	if (likely(need <= conn->tx.mask + 1 || !*timeo)) {
+		err = vshm_wait_space(sk, conn, need, timeo);
+		if (err == -EAGAIN)
+			vshm_send_want(sk, conn, need);
+		return err;
+	}
 
 	/* a larger ring must come; if memory is short there, ask again */
 	if (signal_pending(current))
@@ -164,13 +205,11 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 	return err;
 }
 
-/* The ring was left: whoever watches for edges asked on that one. */
+/* The ring was left: whoever watches for edges may have asked on that one. */
 static void vshm_recv_rearm(struct vshm_conn *conn)
 {
-	struct vshm_receiver *r = &conn->rx;
-
 	if (vshm_watched(vshm_sk(conn->sk)))
-		vshm_receiver_arm(r, READ_ONCE(r->mem.ring->head));
+		vshm_receiver_watch(&conn->rx);
 }
 
 /**

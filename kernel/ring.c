@@ -249,6 +249,24 @@ vshm_receiver_current(const struct vshm_receiver *r)
 }
 
 /**
+ * vshm_receiver_watch() - ask to be notified of whatever comes next
+ * @r: receiver
+ *
+ * The sender may have gone on to a later ring than the one that is read, and
+ * looks at the event index there. What it puts into a ring that it goes on to
+ * after this notifies anyway, see vshm_sender.force. The caller looks at
+ * vshm_receiver_queued() once more afterwards.
+ * Context: nobody moves @r to another ring meanwhile.
+ */
+void vshm_receiver_watch(struct vshm_receiver *r)
+{
+	struct vshm_ring *ring = vshm_receiver_current(r)->ring;
+
+	WRITE_ONCE(ring->data_event, READ_ONCE(ring->head));
+	virt_mb(); /* the sender's is in vshm_sender_publish() */
+}
+
+/**
  * vshm_receiver_queued() - bytes to be read, in all rings
  * @r: receiver
  *

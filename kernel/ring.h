@@ -118,6 +118,7 @@ bool vshm_receiver_move(struct vshm_receiver *r, struct vshm_ring_mem *old);
 bool vshm_receiver_carry(struct vshm_receiver *r);
 void vshm_receiver_shift(struct vshm_receiver *r, struct vshm_ring_mem *old);
 void vshm_receiver_count(struct vshm_receiver *r, u64 n);
+void vshm_receiver_watch(struct vshm_receiver *r);
 u64 vshm_receiver_queued(const struct vshm_receiver *r);
 u64 vshm_receiver_data(const struct vshm_receiver *r);
 void vshm_ring_copy(struct vshm_sender *s, const struct vshm_receiver *r,

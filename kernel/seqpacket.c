@@ -85,6 +85,7 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 		}
 		if (space < bytes)
 			return vshm_send_full(sk, conn, bytes, timeo);
+		WRITE_ONCE(conn->want, 0);
 	}
 
 	if (unlikely(vshm_beside_due(conn, beside))) {

@@ -161,7 +161,8 @@ struct vshm_space {
  * @conn: the connection; changes under vshm_lock(), tx_lock and rx_lock
  * @accept_queue: connection queue of a listener: sockets not yet accepted
  * @accept_node: in the listener's connection queue
- * @connect_work: ends a non-blocking connect in time
+ * @connect_work: ends a non-blocking connect in time, and later on the wait for
+ *	a larger ring that does not come
  * @connect_deadline: jiffies at which the attempt under way is too long
  * @connect_timeout: jiffies
  * @connect_again: a call that waits for the attempt is about to be made again
@@ -500,6 +501,8 @@ struct vshm_spin {
  * @post_node: in vshm_region_link.posts; its post_lock
  * @event_lock: see vshm.h; taken from interrupts
  * @grow_asked: jiffies when a larger ring was asked for; tx_lock
+ * @want: bytes of space that a call did not find and did not wait for, if not 1:
+ *	with less, poll(2) does not say POLLOUT
  * @local: the other end is in this kernel
  * @writer: who the other end thinks is sending, when @local; tx_lock
  * @tx: send queue: the peer's ring
@@ -531,6 +534,7 @@ struct vshm_conn {
 	struct vshm_writer	writer;
 	bool			local;
 	unsigned long		grow_asked;
+	u64			want;
 	struct vshm_receiver	rx ____cacheline_aligned_in_smp;
 	struct vshm_scm_queue	scm;
 	struct vshm_spin	tx_spin;
@@ -641,6 +645,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 
 /* io.c */
 s64 vshm_send_space(struct sock *sk, struct vshm_conn *conn, u64 need);
+void vshm_send_retry(struct vshm_sock *vsk);
 bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn);
 bool vshm_recv_follow(struct vshm_conn *conn);
 bool vshm_recv_carry(struct vshm_conn *conn);

@@ -314,20 +314,35 @@ long vshm_wait_woken(struct sock *sk, struct mutex *lock, __poll_t events,
 	return timeo;
 }
 
+/* Is there what SO_RCVLOWAT asks for, or as much as the ring can hold? */
+static bool vshm_recv_ready(struct vshm_sock *vsk, struct vshm_conn *conn)
+{
+	u64 lowat = READ_ONCE(vsk->sk.sk_rcvlowat);
+
+	return vshm_conn_unread(vsk) >= min(lowat, READ_ONCE(conn->rx.mask) + 1);
+}
+
 /**
  * vshm_rearm_data() - a call that received leaves the socket to watchers
  * @sk: socket that is watched
  * @conn: its connection
  *
  * An event index that a notification set may be overtaken by bytes that came
- * meanwhile; once these are read, only a new one brings the next edge.
+ * meanwhile; once these are read, only a new one brings the next edge. With
+ * SO_RCVLOWAT, that may be before all are read.
  * Context: rx_lock held.
  */
 void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn)
 {
 	struct vshm_receiver *r = &conn->rx;
 
-	if (r->mem.ring && r->head == r->tail && vshm_arm_data(conn, 0))
+	if (!r->mem.ring ||
+	    (r->head != r->tail && READ_ONCE(sk->sk_rcvlowat) <= 1))
+		return;
+	spin_lock_irq(&conn->event_lock);
+	vshm_receiver_watch(r);
+	spin_unlock_irq(&conn->event_lock);
+	if (vshm_recv_ready(vshm_sk(sk), conn))
 		vshm_wake_readers(sk);
 }
 
@@ -419,14 +434,6 @@ void vshm_state_change(struct sock *sk)
 	rcu_read_unlock();
 }
 
-/* Is there what SO_RCVLOWAT asks for, or as much as the ring can hold? */
-static bool vshm_recv_ready(struct vshm_sock *vsk, struct vshm_conn *conn)
-{
-	u64 lowat = READ_ONCE(vsk->sk.sk_rcvlowat);
-
-	return vshm_conn_unread(vsk) >= min(lowat, READ_ONCE(conn->rx.mask) + 1);
-}
-
 /* Data and space of a connected socket. */
 static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 {
@@ -442,13 +449,12 @@ static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 		spin_lock_irq(&conn->event_lock);
 		WRITE_ONCE(vsk->polled, true);
 		if (conn->rx.mem.ring)
-			vshm_receiver_arm(&conn->rx,
-					  READ_ONCE(conn->rx.mem.ring->head));
+			vshm_receiver_watch(&conn->rx);
 		spin_unlock_irq(&conn->event_lock);
 	}
 	if (vshm_recv_ready(vsk, conn))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (vshm_arm_space(sk, conn, 1))
+	if (vshm_arm_space(sk, conn, max(READ_ONCE(conn->want), 1ULL)))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 out:
 	rcu_read_unlock();
