@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls and flags that programs of other families use, with streams and packets,
- * over loopback and over a link.
+ * Calls and flags that programs of other families use, with all types, over
+ * loopback and over a link.
  */
 #include "vshm_place.h"
 #include <kselftest_harness.h>
@@ -14,14 +14,26 @@
 
 #define MB	(1 << 20)
 
-/* @any: both types; @stream, @packet: what only one of them has */
+/*
+ * @any: all types; @conn: those that are connections; @stream: what only these
+ * have, as @packet and @datagram; @message: these two
+ */
 VSHM_PLACE_FIXTURE(any)
 VSHM_PLACE_STREAMS(any)
 VSHM_PLACE_PACKETS(any)
+VSHM_PLACE_DATAGRAMS(any)
+VSHM_PLACE_FIXTURE(conn)
+VSHM_PLACE_STREAMS(conn)
+VSHM_PLACE_PACKETS(conn)
 VSHM_PLACE_FIXTURE(stream)
 VSHM_PLACE_STREAMS(stream)
 VSHM_PLACE_FIXTURE(packet)
 VSHM_PLACE_PACKETS(packet)
+VSHM_PLACE_FIXTURE(message)
+VSHM_PLACE_PACKETS(message)
+VSHM_PLACE_DATAGRAMS(message)
+VSHM_PLACE_FIXTURE(datagram)
+VSHM_PLACE_DATAGRAMS(datagram)
 
 TEST_F(any, scatter_gather)
 {
@@ -115,8 +127,8 @@ TEST_F(stream, peek_offset)
 	EXPECT_EQ(0, memcmp(buf, "efg", 3));
 }
 
-/* From packet to packet, and never past one, as AF_UNIX does. */
-TEST_F(packet, peek_offset)
+/* From one to the next, and never past one, as AF_UNIX does. */
+TEST_F(message, peek_offset)
 {
 	char buf[8];
 
@@ -169,7 +181,7 @@ TEST_F(stream, peek_at_all_at_once)
 }
 
 /* Data, whatever a packet takes beside it. */
-TEST_F(any, lengths_of_queues)
+TEST_F(conn, lengths_of_queues)
 {
 	ASSERT_EQ(0, vshm_send_all(self->p.c, 50000, 100, 0, 4));
 	for (int left = 50000; left; left -= 10000) {
@@ -184,7 +196,7 @@ TEST_F(any, lengths_of_queues)
 	EXPECT_EQ(0, vshm_outq(self->p.s));
 }
 
-TEST_F(any, dont_wait)
+TEST_F(conn, dont_wait)
 {
 	/* fits the ring that a connection starts with: larger ones come later */
 	char buf[1000] = { 0 };
@@ -232,7 +244,7 @@ static void on_pipe(int sig)
 	pipes++;
 }
 
-TEST_F(any, no_signal)
+TEST_F(conn, no_signal)
 {
 	signal(SIGPIPE, on_pipe);
 	ASSERT_EQ(0, shutdown(self->p.c, SHUT_WR));
@@ -377,6 +389,63 @@ TEST_F(stream, tee)
 	}
 }
 
+/* Receives @len bytes of the pattern, in messages; how many, or -1. */
+static int recv_messages(int fd, size_t len, unsigned int seed)
+{
+	static uint8_t buf[VSHM_DATAGRAM_MAX];
+	size_t pos = 0;
+	int n = 0;
+
+	for (; pos < len; n++) {
+		ssize_t r = recv(fd, buf, sizeof(buf), 0);
+
+		if (r <= 0 || vshm_check(buf, r, pos, seed) != (size_t)r)
+			return -1;
+		pos += r;
+	}
+	return pos == len ? n : -1;
+}
+
+/* Each piece that the kernel moves at once is a message; none is cut or lost. */
+TEST_F(message, sendfile)
+{
+	int file = pattern_file(20000);
+
+	ASSERT_LE(0, file);
+	for (int i = 0; i < 2; i++) {
+		int fd[2] = { self->p.c, self->p.s };
+		struct vshm_call call = { .fn = call_sendfile, .fd = fd[i],
+					  .flags = file, .len = 20000 };
+
+		ASSERT_EQ(0, lseek(file, 0, SEEK_SET));
+		ASSERT_EQ(0, vshm_call_start(&call));
+		EXPECT_LE(1, recv_messages(fd[!i], 20000, 1));
+		EXPECT_EQ(0, vshm_call_end(&call));
+	}
+	close(file);
+}
+
+/* Into a pipe, message by message; tee, and from a pipe. */
+TEST_F(message, splice)
+{
+	char buf[3000];
+	int a[2], b[2];
+
+	ASSERT_EQ(0, pipe(a));
+	ASSERT_EQ(0, pipe(b));
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 3000, 1000, 0, 1));
+	ASSERT_EQ(0, move(self->p.s, a[1], 3000));
+	ASSERT_EQ(3000, tee(a[0], b[1], 3000, 0));
+	ASSERT_EQ(3000, read(a[0], buf, 3000));
+	EXPECT_EQ(3000, vshm_check(buf, 3000, 0, 1));
+	ASSERT_EQ(0, move(b[0], self->p.c, 3000));
+	EXPECT_LE(1, recv_messages(self->p.s, 3000, 1));
+	for (int i = 0; i < 2; i++) {
+		close(a[i]);
+		close(b[i]);
+	}
+}
+
 /* The next completion: 0, or -1 with errno. */
 static int completion(int fd, uint32_t *first, uint32_t *last, int *code)
 {
@@ -462,7 +531,10 @@ TEST_F(any, zero_copy_not_asked_for)
 	EXPECT_EQ(POLLERR, vshm_poll(self->p.c, 0, 0));
 }
 
-/* The time of the call that receives, in all four forms. */
+/*
+ * The time of the call that receives, or at which a datagram came, in all four
+ * forms.
+ */
 TEST_F(any, timestamps)
 {
 	static const int option[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, 63, 64 };
@@ -480,9 +552,11 @@ TEST_F(any, timestamps)
 
 		ASSERT_EQ(0, setsockopt(self->p.s, SOL_SOCKET, option[i], &on,
 					sizeof(on)));
+		clock_gettime(CLOCK_REALTIME, &before);
 		ASSERT_EQ(4, send(self->p.c, "time", 4, 0));
 		EXPECT_NE(0, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
-		clock_gettime(CLOCK_REALTIME, &before);
+		if (self->p.type != SOCK_DGRAM)
+			clock_gettime(CLOCK_REALTIME, &before);
 		ASSERT_EQ(4, recvmsg(self->p.s, &msg, 0));
 		clock_gettime(CLOCK_REALTIME, &after);
 		cmsg = CMSG_FIRSTHDR(&msg);
@@ -570,7 +644,10 @@ TEST_F(any, signal_of_input)
 	ASSERT_EQ(1, send(self->p.c, "x", 1, 0));
 	EXPECT_TRUE(signalled(SIGUSR2));
 	ASSERT_EQ(1, recv(self->p.s, b, 9, 0));
-	ASSERT_EQ(0, shutdown(self->p.c, SHUT_WR));
+	/* a datagram socket knows of no end but its own */
+	ASSERT_EQ(0, self->p.type == SOCK_DGRAM ?
+		     shutdown(self->p.s, SHUT_RDWR) :
+		     shutdown(self->p.c, SHUT_WR));
 	EXPECT_TRUE(signalled(SIGUSR2));
 }
 
@@ -588,7 +665,7 @@ static bool spins(struct vshm_call *call)
 	return true;
 }
 
-TEST_F(any, busy_poll)
+TEST_F(conn, busy_poll)
 {
 	int usec = 60 * 1000000;
 	char b;
@@ -608,7 +685,7 @@ TEST_F(any, busy_poll)
 	EXPECT_EQ(0, vshm_call_end(&call));
 }
 
-TEST_F(any, busy_poll_for_a_time)
+TEST_F(conn, busy_poll_for_a_time)
 {
 	int usec = 1000;
 	char b;
@@ -658,7 +735,7 @@ static long call_recv_count(struct vshm_call *call)
 	return n;
 }
 
-TEST_F(any, threads)
+TEST_F(conn, threads)
 {
 	struct vshm_call out[THREADS], in[THREADS];
 	long count[THREADS][THREADS] = { 0 };
@@ -689,7 +766,7 @@ static int connect_nobody(int fd)
 	return connect(fd, &addr, sizeof(addr));
 }
 
-TEST_F(any, connect_to_nobody)
+TEST_F(conn, connect_to_nobody)
 {
 	int listener = vshm_place_listener(&self->p, 1);
 	int fd = vshm_place_socket(&self->p);
@@ -705,7 +782,7 @@ TEST_F(any, connect_to_nobody)
 	close(listener);
 }
 
-TEST_F(any, connect_again_after_failure)
+TEST_F(conn, connect_again_after_failure)
 {
 	int listener = vshm_place_listener(&self->p, 1);
 	uint32_t port = vshm_port(listener);
@@ -725,6 +802,219 @@ TEST_F(any, connect_again_after_failure)
 	close(fd);
 	close(s);
 	close(listener);
+}
+
+/* Sends as soon as POLLOUT says that it can; how often that was wrong, or -1. */
+static int send_when_told(int fd, const void *buf, size_t len, int ep)
+{
+	struct epoll_event ev = { .events = EPOLLOUT | EPOLLET };
+	int wrong = -1;
+	ssize_t n;
+
+	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev))
+		return -1;
+	do {
+		if ((ep < 0 ? vshm_poll(fd, POLLOUT, VSHM_WAIT_MS) != POLLOUT :
+		     epoll_wait(ep, &ev, 1, VSHM_WAIT_MS) != 1))
+			return -1;
+		n = send(fd, buf, len, MSG_DONTWAIT);
+		wrong++;
+	} while (n < 0 && errno == EAGAIN);
+	return n == (ssize_t)len ? wrong : -1;
+}
+
+/*
+ * A packet that is larger than the ring of the moment: POLLOUT is no news before
+ * a larger one has come, and then it is.
+ */
+TEST_F(packet, larger_than_the_ring)
+{
+	static uint8_t buf[100000], in[100000];
+	int c, s, ep = epoll_create1(0), wrong;
+
+	vshm_fill(buf, sizeof(buf), 0, 3);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vshm_place_pair(&self->p, &c, &s));
+		wrong = send_when_told(c, buf, sizeof(buf), i ? ep : -1);
+		EXPECT_LE(0, wrong);
+		/* one for each ring, and one a second should the peer be slow */
+		EXPECT_GT(40, wrong);
+		EXPECT_EQ(sizeof(in), recv(s, in, sizeof(in), 0));
+		EXPECT_EQ(sizeof(in), vshm_check(in, sizeof(in), 0, 3));
+		close(c);
+		close(s);
+	}
+	close(ep);
+}
+
+/* Nor is it while most of the ring is free, but not as much as it takes. */
+TEST_F(packet, larger_than_the_space)
+{
+	static uint8_t buf[400000];
+
+	ASSERT_EQ(200000, send(self->p.c, buf, 200000, 0));
+	EXPECT_EQ(POLLOUT, vshm_poll(self->p.c, POLLOUT, 0));
+	EXPECT_EQ(-1, send(self->p.c, buf, 400000, MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_EQ(0, vshm_poll(self->p.c, POLLOUT, 100));
+	/* a small one has room */
+	EXPECT_EQ(9, send(self->p.c, buf, 9, MSG_DONTWAIT));
+	EXPECT_EQ(200000, recv(self->p.s, buf, sizeof(buf), 0));
+	EXPECT_EQ(9, recv(self->p.s, buf, sizeof(buf), 0));
+	EXPECT_EQ(POLLOUT, vshm_poll(self->p.c, POLLOUT, VSHM_WAIT_MS));
+	EXPECT_EQ(400000, send(self->p.c, buf, 400000, MSG_DONTWAIT));
+}
+
+TEST_F(packet, end_of_record)
+{
+	char b[9];
+	struct iovec iov = { b, 9 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	ASSERT_EQ(1, send(self->p.c, "a", 1, 0));
+	ASSERT_EQ(1, send(self->p.c, "b", 1, MSG_EOR));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(1, recvmsg(self->p.s, &msg, 0));
+		EXPECT_EQ(i ? MSG_EOR : 0, msg.msg_flags & MSG_EOR);
+	}
+}
+
+/* What no queue can hold is refused at once. */
+TEST_F(message, too_large)
+{
+	int room = vshm_getint(self->p.c, SOL_SOCKET, SO_SNDBUF);
+	ssize_t max = self->p.type == SOCK_DGRAM ? (int)VSHM_DATAGRAM_MAX :
+						   room - 8;
+	uint8_t *buf = calloc(1, max + 1);
+
+	EXPECT_EQ(-1, send(self->p.c, buf, max + 1, 0));
+	EXPECT_EQ(EMSGSIZE, errno);
+	EXPECT_EQ(max, send(self->p.c, buf, max, 0));
+	EXPECT_EQ(max, recv(self->p.s, buf, max + 1, 0));
+	free(buf);
+}
+
+/* All that one can wait with; what was there is no edge. */
+TEST_F(any, wait_for_input)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	int ep = epoll_create1(0);
+	fd_set set;
+	char b[9];
+
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->p.s, &ev));
+	for (int i = 0; i < 20; i++) {
+		struct timeval tv = { VSHM_WAIT_MS / 1000, 0 };
+
+		EXPECT_EQ(0, vshm_poll(self->p.s, POLLIN, 0));
+		ASSERT_EQ(1, send(self->p.c, "x", 1, 0));
+		ASSERT_EQ(1, epoll_wait(ep, &ev, 1, VSHM_WAIT_MS));
+		EXPECT_EQ(EPOLLIN, ev.events);
+		EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
+		EXPECT_EQ(POLLIN, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
+		FD_ZERO(&set);
+		FD_SET(self->p.s, &set);
+		EXPECT_EQ(1, select(self->p.s + 1, &set, NULL, NULL, &tv));
+		ASSERT_EQ(1, recv(self->p.s, b, 9, 0));
+	}
+	close(ep);
+}
+
+/* SIOCINQ tells the length of the next, and nothing of what it sent is queued. */
+TEST_F(datagram, lengths_of_queues)
+{
+	char b[9];
+
+	EXPECT_EQ(0, vshm_inq(self->p.s));
+	ASSERT_EQ(5, send(self->p.c, "first", 5, 0));
+	ASSERT_EQ(3, send(self->p.c, "2nd", 3, 0));
+	for (int len = 5; len >= 3; len -= 2) {
+		EXPECT_NE(0, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
+		EXPECT_EQ(len, vshm_inq(self->p.s));
+		EXPECT_EQ(0, vshm_outq(self->p.c));
+		EXPECT_EQ(len, recv(self->p.s, b, 9, 0));
+	}
+	EXPECT_EQ(0, vshm_inq(self->p.s));
+}
+
+TEST_F(datagram, dont_wait)
+{
+	char b;
+
+	EXPECT_EQ(-1, recv(self->p.s, &b, 1, MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_EQ(1, send(self->p.c, "x", 1, MSG_DONTWAIT));
+	EXPECT_NE(0, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
+	EXPECT_EQ(1, recv(self->p.s, &b, 1, MSG_DONTWAIT));
+}
+
+/* A room that is too small takes a part, and the call tells the whole. */
+TEST_F(message, truncated)
+{
+	char b[9] = "";
+	struct iovec iov = { b, 2 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(5, send(self->p.c, "hello", 5, 0));
+	EXPECT_EQ(2, recvmsg(self->p.s, &msg, 0));
+	EXPECT_EQ(MSG_TRUNC, msg.msg_flags & MSG_TRUNC);
+	EXPECT_STREQ("he", b);
+	EXPECT_EQ(5, recv(self->p.s, b, 2, MSG_TRUNC));
+	/* MSG_WAITALL waits for no second one */
+	EXPECT_EQ(5, recv(self->p.s, b, 9, MSG_WAITALL));
+}
+
+/* An error, but no signal, as with UDP. */
+TEST_F(datagram, no_signal)
+{
+	pipes = 0;
+	signal(SIGPIPE, on_pipe);
+	ASSERT_EQ(0, shutdown(self->p.c, SHUT_WR));
+	EXPECT_EQ(-1, send(self->p.c, "x", 1, 0));
+	EXPECT_EQ(EPIPE, errno);
+	EXPECT_EQ(0, pipes);
+}
+
+/* None is lost as long as they all fit the queue. */
+TEST_F(datagram, threads)
+{
+	struct vshm_call out[THREADS];
+	int count[THREADS] = { 0 };
+	uint8_t buf[1000];
+
+	for (int i = 0; i < THREADS; i++) {
+		out[i] = (struct vshm_call) { .fn = call_send_many,
+					      .fd = self->p.c, .flags = i };
+		ASSERT_EQ(0, vshm_call_start(&out[i]));
+		/* what the queue has room for */
+		for (int n = 0; n < ROUNDS; n++) {
+			ASSERT_EQ(700, recv(self->p.s, buf, sizeof(buf), 0));
+			ASSERT_GT(THREADS, buf[0]);
+			count[buf[0]]++;
+		}
+	}
+	for (int i = 0; i < THREADS; i++) {
+		EXPECT_EQ(0, vshm_call_end(&out[i]));
+		EXPECT_EQ(ROUNDS, count[i]);
+	}
+}
+
+/* The other way round: who is connected to nobody, sends to all. */
+TEST_F(datagram, connect_to_nobody)
+{
+	struct sockaddr_vshm to = vshm_addr(self->p.cid, vshm_port(self->p.s));
+	char b[9];
+
+	EXPECT_EQ(-1, vshm_connect(self->p.c, to.svs_cid, VSHM_PORT_ANY));
+	ASSERT_EQ(0, connect_nobody(self->p.c));
+	EXPECT_EQ(-1, send(self->p.c, "x", 1, 0));
+	EXPECT_EQ(EDESTADDRREQ, errno);
+	EXPECT_EQ(3, sendto(self->p.c, "one", 3, 0, (void *)&to, sizeof(to)));
+	EXPECT_EQ(3, recv(self->p.s, b, 9, 0));
+	ASSERT_EQ(0, vshm_connect(self->p.c, to.svs_cid, to.svs_port));
+	EXPECT_EQ(3, send(self->p.c, "two", 3, 0));
+	EXPECT_EQ(3, recv(self->p.s, b, 9, 0));
 }
 
 TEST_HARNESS_MAIN

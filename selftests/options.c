@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Socket options, with streams and packets, over loopback and over a link. What
- * the options of the family do to one socket is in socket_api.c.
+ * Socket options, with all types, over loopback and over a link. What the options
+ * of the family do to one socket is in socket_api.c.
  */
 #include "vshm_place.h"
 #include <kselftest_harness.h>
 
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <linux/userfaultfd.h>
@@ -13,6 +14,12 @@
 VSHM_PLACE_FIXTURE(option)
 VSHM_PLACE_STREAMS(option)
 VSHM_PLACE_PACKETS(option)
+VSHM_PLACE_DATAGRAMS(option)
+VSHM_PLACE_FIXTURE(conn)
+VSHM_PLACE_STREAMS(conn)
+VSHM_PLACE_PACKETS(conn)
+VSHM_PLACE_FIXTURE(datagram)
+VSHM_PLACE_DATAGRAMS(datagram)
 VSHM_PLACE_FIXTURE(stream)
 VSHM_PLACE_STREAMS(stream)
 
@@ -71,6 +78,9 @@ TEST_F(option, timeouts)
 	EXPECT_EQ(-1, recv(self->p.c, buf, 1, 0));
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_LE(100, vshm_now_ms() - start);
+	/* who sends datagrams waits for a link that nobody empties: dgram_link.c */
+	if (self->p.type == SOCK_DGRAM)
+		return;
 	while (send(self->p.c, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 		;
 	/* a ring that grows may take a little more */
@@ -85,7 +95,7 @@ TEST_F(option, timeouts)
 }
 
 /* With a time of 0, close resets; with another, it neither waits nor loses. */
-TEST_F(option, linger)
+TEST_F(conn, linger)
 {
 	struct linger reset = { .l_onoff = 1 };
 	struct linger wait = { .l_onoff = 1, .l_linger = 30 };
@@ -113,7 +123,7 @@ TEST_F(option, linger)
 	close(s);
 }
 
-TEST_F(stream, low_water_mark)
+TEST_F(conn, low_water_mark)
 {
 	int lowat = 100;
 	char buf[200];
@@ -124,7 +134,39 @@ TEST_F(stream, low_water_mark)
 	EXPECT_EQ(0, vshm_poll(self->p.s, POLLIN, 100));
 	ASSERT_EQ(50, send(self->p.c, buf, 50, 0));
 	EXPECT_EQ(POLLIN, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
-	EXPECT_EQ(100, recv(self->p.s, buf, 200, 0));
+	EXPECT_EQ(self->p.type == SOCK_STREAM ? 100 : 50,
+		  recv(self->p.s, buf, 200, 0));
+}
+
+/*
+ * The ring is full, its successor in use, and of both a part is left to be read,
+ * less than the mark: what makes it enough comes to the second ring.
+ */
+TEST_F(stream, low_water_mark_in_two_rings)
+{
+	int lowat = 2000, ep = epoll_create1(0), c, s;
+	static char buf[4096];
+
+	for (int i = 0; i < 2; i++) {
+		struct epoll_event ev = { .events = EPOLLIN | i * EPOLLET };
+
+		ASSERT_EQ(0, vshm_place_pair(&self->p, &c, &s));
+		ASSERT_EQ(0, setsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &lowat,
+					sizeof(lowat)));
+		ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev));
+		ASSERT_EQ(2048, send(c, buf, 2048, 0));
+		ASSERT_EQ(600, send(c, buf, 600, 0));
+		ASSERT_EQ(1, epoll_wait(ep, &ev, 1, VSHM_WAIT_MS));
+		ASSERT_EQ(1500, recv(s, buf, 1500, 0));
+		EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 100));
+		ASSERT_EQ(500, send(c, buf, 500, 0));
+		EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 100));
+		ASSERT_EQ(400, send(c, buf, 400, 0));
+		EXPECT_EQ(1, epoll_wait(ep, &ev, 1, VSHM_WAIT_MS));
+		close(c);
+		close(s);
+	}
+	close(ep);
 }
 
 TEST_F(option, of_the_family)
@@ -153,7 +195,7 @@ static struct ucred peer_cred(int fd)
 }
 
 /* Within a kernel, who connected and who listens; else nobody. */
-TEST_F(option, peer_credentials)
+TEST_F(conn, peer_credentials)
 {
 	int listener = vshm_place_listener(&self->p, 2), s;
 	struct ucred cred;
@@ -185,6 +227,47 @@ TEST_F(option, peer_credentials)
 	EXPECT_EQ(0, vshm_wait(pid));
 	close(s);
 	close(listener);
+}
+
+/* Of who sends, each datagram can tell; of who would send, there is nobody. */
+TEST_F(datagram, peer_credentials)
+{
+	for (int i = 0; i < 2; i++) {
+		struct ucred cred = peer_cred(i ? self->p.c : self->p.s);
+
+		EXPECT_EQ(0, cred.pid);
+		EXPECT_EQ(-1, (int)cred.uid);
+		EXPECT_EQ(-1, (int)cred.gid);
+	}
+}
+
+/* What was sent stays so, whatever is said of the end. */
+TEST_F(datagram, linger)
+{
+	struct linger reset = { .l_onoff = 1 };
+	char b[9];
+
+	ASSERT_EQ(0, setsockopt(self->p.c, SOL_SOCKET, SO_LINGER, &reset,
+				sizeof(reset)));
+	ASSERT_EQ(5, send(self->p.c, "hello", 5, 0));
+	close(self->p.c);
+	self->p.c = -1;
+	EXPECT_EQ(5, recv(self->p.s, b, 9, 0));
+	EXPECT_EQ(-1, recv(self->p.s, b, 9, MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+}
+
+/* One datagram is enough, however short. */
+TEST_F(datagram, low_water_mark)
+{
+	int lowat = 100;
+	char b[9];
+
+	ASSERT_EQ(0, setsockopt(self->p.s, SOL_SOCKET, SO_RCVLOWAT, &lowat,
+				sizeof(lowat)));
+	ASSERT_EQ(1, send(self->p.c, "x", 1, 0));
+	EXPECT_EQ(POLLIN, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
+	EXPECT_EQ(1, recv(self->p.s, b, 9, 0));
 }
 
 /* A page that does not come before the program says so. */
@@ -224,6 +307,7 @@ TEST_F(option, value_that_never_comes)
 	struct uffdio_zeropage zero = { 0 };
 	struct vshm_call call = { .fn = call_set_linger, .fd = self->p.s };
 	struct uffd_msg msg;
+	bool ends = self->p.type != SOCK_DGRAM;
 	char *page, b[9];
 	int c, s, fd = withheld_page(&page);
 
@@ -240,14 +324,18 @@ TEST_F(option, value_that_never_comes)
 	ASSERT_EQ(1, send(c, "x", 1, 0));
 	EXPECT_EQ(1, recv(s, b, 9, 0));
 	close(c);
-	EXPECT_EQ(0, recv(s, b, 9, 0));
+	if (ends) {
+		EXPECT_EQ(0, recv(s, b, 9, 0));
+	}
 	close(s);
 	ASSERT_EQ(4, send(self->p.c, "last", 4, 0));
 	EXPECT_EQ(0, shutdown(self->p.c, SHUT_RDWR));
-	EXPECT_NE(0, vshm_poll(self->p.s, POLLRDHUP, VSHM_WAIT_MS) &
-		     POLLRDHUP);
+	EXPECT_NE(0, vshm_poll(self->p.s, ends ? POLLRDHUP : POLLIN,
+			       VSHM_WAIT_MS));
 	EXPECT_EQ(4, recv(self->p.s, b, 9, MSG_DONTWAIT));
-	EXPECT_EQ(0, recv(self->p.s, b, 9, MSG_DONTWAIT));
+	if (ends) {
+		EXPECT_EQ(0, recv(self->p.s, b, 9, MSG_DONTWAIT));
+	}
 	EXPECT_FALSE(vshm_call_done(&call));
 
 	zero.range.start = (uintptr_t)page;

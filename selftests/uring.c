@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * io_uring: connecting, accepting, sending and receiving, once and again and
- * again, over loopback and over a link.
+ * again, with all types, over loopback and over a link.
  */
 #include "vshm_place.h"
 #include <kselftest_harness.h>
@@ -13,6 +13,10 @@
 VSHM_PLACE_FIXTURE(uring)
 VSHM_PLACE_STREAMS(uring)
 VSHM_PLACE_PACKETS(uring)
+VSHM_PLACE_FIXTURE(any)
+VSHM_PLACE_STREAMS(any)
+VSHM_PLACE_PACKETS(any)
+VSHM_PLACE_DATAGRAMS(any)
 
 /* What a request came to, in time; its mark in @mark and flags in @flags. */
 static int result(struct io_uring *ring, uint64_t *mark, unsigned int *flags)
@@ -136,8 +140,30 @@ TEST_F(uring, accept_multishot)
 	close(listener);
 }
 
+TEST_F(any, send_receive)
+{
+	struct io_uring ring;
+	unsigned int flags;
+	uint64_t mark;
+	char buf[100];
+
+	if (io_uring_queue_init(ENTRIES, &ring, 0))
+		SKIP(return, "no io_uring");
+	for (int i = 0; i < 20; i++) {
+		io_uring_prep_recv(request(&ring, 3), self->p.s, buf, 100, 0);
+		ASSERT_EQ(1, io_uring_submit(&ring));
+		io_uring_prep_send(request(&ring, 4), self->p.c, "hello", 5,
+				   0);
+		ASSERT_EQ(1, io_uring_submit(&ring));
+		EXPECT_EQ(5, result(&ring, &mark, &flags));
+		EXPECT_EQ(5, result(&ring, &mark, &flags));
+		EXPECT_EQ(0, memcmp(buf, "hello", 5));
+	}
+	io_uring_queue_exit(&ring);
+}
+
 /* One request receives all that comes, into buffers that it picks. */
-TEST_F(uring, receive_multishot)
+TEST_F(any, receive_multishot)
 {
 	static char buf[8][1000];
 	struct io_uring_sqe *sqe;
@@ -166,14 +192,17 @@ TEST_F(uring, receive_multishot)
 		EXPECT_EQ(100, vshm_check(buf[flags >> IORING_CQE_BUFFER_SHIFT],
 					  100, i, 5));
 	}
-	ASSERT_EQ(0, shutdown(self->p.c, SHUT_WR));
+	/* a datagram socket knows of no end but its own */
+	ASSERT_EQ(0, self->p.type == SOCK_DGRAM ?
+		     shutdown(self->p.s, SHUT_RD) :
+		     shutdown(self->p.c, SHUT_WR));
 	EXPECT_EQ(0, result(&ring, &mark, &flags));
 	EXPECT_EQ(0, flags & IORING_CQE_F_MORE);
 	io_uring_queue_exit(&ring);
 }
 
 /* A request that is given up lets go of the socket. */
-TEST_F(uring, cancel)
+TEST_F(any, cancel)
 {
 	struct io_uring ring;
 	unsigned int flags;
