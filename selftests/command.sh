@@ -156,6 +156,18 @@ else
 	echo "a datagram" | vshm cat -t dgram 1 6007 2>"$dir/client.log"
 	wait "$server" && [ "$(cat "$dir/server")" = "a datagram" ]
 	ok "cat: datagrams"
+	run server /dev/null vshm cat -l -r -t dgram 6007
+	try counts 1 port 6007
+	echo "one" | vshm cat -x -t dgram 1 6007 2>"$dir/client.log"
+	try grep -q one "$dir/server"
+	kill -INT "$server"
+	wait "$server"
+	ok "cat: datagrams, until interrupted"
+	run server /dev/null vshm cat -l -r -t dgram 6007
+	try counts 1 port 6007
+	kill -INT "$server"
+	wait "$server"
+	ok "cat: datagrams, interrupted before there was one"
 fi
 
 run server /dev/null vshm perf -l 6010

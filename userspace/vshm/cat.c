@@ -203,6 +203,9 @@ static int serve(struct cat *cat, const struct endpoint *at)
 			fd = -1;
 		}
 		status = move(cat, conn);
+		/* who ends the last peer may have interrupted us as well */
+		if (cat->keep && stopped())
+			status = EXIT_SUCCESS;
 	} while (cat->keep && !stopped());
 	if (fd >= 0)
 		close(fd);
@@ -268,7 +271,8 @@ int do_cat(struct options *opt)
 	if (!cat.listen && at.cid == VSHM_CID_ANY)
 		return usage(help, opt, "no CID: give CID and PORT, or -l to listen");
 	signal(SIGPIPE, SIG_IGN);
-	if (cat.keep)
+	/* datagrams have no other end */
+	if (cat.keep || (cat.listen && cat.relay.type == SOCK_DGRAM))
 		stop_on_signals();
 	return cat.listen ? serve(&cat, &at) : call(&cat, &at);
 }
