@@ -29,6 +29,9 @@ VSHM_PLACE_FIXTURE(stream)
 VSHM_PLACE_STREAMS(stream)
 VSHM_PLACE_FIXTURE(packet)
 VSHM_PLACE_PACKETS(packet)
+VSHM_PLACE_FIXTURE(linked)
+FIXTURE_VARIANT_ADD(linked, packet_host) { SOCK_SEQPACKET, 0 };
+FIXTURE_VARIANT_ADD(linked, packet_guest) { SOCK_SEQPACKET, 1 };
 VSHM_PLACE_FIXTURE(message)
 VSHM_PLACE_PACKETS(message)
 VSHM_PLACE_DATAGRAMS(message)
@@ -782,6 +785,29 @@ TEST_F(conn, connect_to_nobody)
 	close(listener);
 }
 
+/* The answer comes later, or was there at once. */
+TEST_F(conn, connect_without_blocking)
+{
+	int listener = vshm_place_listener(&self->p, 1), s;
+	int fd = vshm_place_socket(&self->p);
+	char b;
+
+	ASSERT_EQ(0, vshm_nonblock(fd));
+	if (vshm_connect(fd, self->p.cid, vshm_port(listener))) {
+		EXPECT_EQ(EINPROGRESS, errno);
+		EXPECT_NE(0, vshm_poll(fd, POLLOUT, VSHM_WAIT_MS));
+		EXPECT_EQ(0, vshm_so_error(fd));
+	}
+	EXPECT_EQ(-1, vshm_connect(fd, self->p.cid, vshm_port(listener)));
+	EXPECT_EQ(EISCONN, errno);
+	s = accept(listener, NULL, NULL);
+	ASSERT_EQ(1, send(fd, "x", 1, 0));
+	EXPECT_EQ(1, recv(s, &b, 1, 0));
+	close(fd);
+	close(s);
+	close(listener);
+}
+
 TEST_F(conn, connect_again_after_failure)
 {
 	int listener = vshm_place_listener(&self->p, 1);
@@ -863,6 +889,41 @@ TEST_F(packet, larger_than_the_space)
 	EXPECT_EQ(9, recv(self->p.s, buf, sizeof(buf), 0));
 	EXPECT_EQ(POLLOUT, vshm_poll(self->p.c, POLLOUT, VSHM_WAIT_MS));
 	EXPECT_EQ(400000, send(self->p.c, buf, 400000, MSG_DONTWAIT));
+}
+
+/*
+ * A larger ring does not come, for want of memory there: the program is neither
+ * kept busy nor forgotten, and goes on once there is some.
+ */
+TEST_F_TIMEOUT(linked, no_memory_for_a_larger_ring, 120)
+{
+	static uint8_t buf[100000];
+	int c[64], s[64], n, wrong;
+	uint64_t start;
+
+	for (n = 0; n < 64; n++) {
+		ASSERT_EQ(0, vshm_place_pair(&self->p, &c[n], &s[n]));
+		start = vshm_now_ms();
+		for (wrong = 0; wrong < 6; wrong++) {
+			if (send(c[n], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+				break;
+			ASSERT_EQ(EAGAIN, errno);
+			ASSERT_EQ(POLLOUT, vshm_poll(c[n], POLLOUT,
+						     VSHM_WAIT_MS));
+		}
+		if (wrong == 6)
+			break;
+	}
+	ASSERT_GT(64, n);
+	EXPECT_LE(1500, vshm_now_ms() - start);
+	for (int i = 0; i < n; i++) {
+		close(c[i]);
+		close(s[i]);
+	}
+	EXPECT_LE(0, send_when_told(c[n], buf, sizeof(buf), -1));
+	EXPECT_EQ(sizeof(buf), recv(s[n], buf, sizeof(buf), 0));
+	close(c[n]);
+	close(s[n]);
 }
 
 TEST_F(packet, end_of_record)

@@ -669,6 +669,29 @@ TEST_F(any, credentials_given)
 	EXPECT_EQ(1000, (int)got.cred.uid);
 }
 
+/* What is sent in several pieces is from the same, but what comes next is not. */
+TEST_F(stream, credentials_given_for_much)
+{
+	struct ucred cred = { .pid = 1, .uid = 1234, .gid = 1235 };
+	static char data[200000];
+	struct got got;
+
+	ASSERT_EQ(0, passcred(self->p.s, 1));
+	ASSERT_EQ(sizeof(data), send_with(self->p.c, data, sizeof(data),
+					  SCM_CREDENTIALS, &cred,
+					  sizeof(cred)));
+	ASSERT_EQ(1, send(self->p.c, "y", 1, 0));
+	for (size_t n = 0; n < sizeof(data); n += got.len) {
+		got = receive_all(self->p.s, data, sizeof(data), 0);
+		ASSERT_LT(0, got.len);
+		EXPECT_EQ(1, got.cred.pid);
+		EXPECT_EQ(1234, (int)got.cred.uid);
+	}
+	got = receive_all(self->p.s, data, sizeof(data), 0);
+	EXPECT_EQ(1, got.len);
+	EXPECT_EQ(getpid(), got.cred.pid);
+}
+
 TEST_F(link, refused)
 {
 	struct ucred cred = { getpid(), getuid(), getgid() };
