@@ -297,11 +297,13 @@ int vshm_bed_link(struct vshm_bed *bed, int ns0, uint32_t cid0, int ns1,
 
 /**
  * vshm_bed_ring - ring the doorbell of one end
- * @bed: link
+ * @link: &struct vshm_bed
  * @side: who hears it
  */
-void vshm_bed_ring(const struct vshm_bed *bed, int side)
+void vshm_bed_ring(const void *link, int side)
 {
+	const struct vshm_bed *bed = link;
+
 	eventfd_write(bed->end[side].bell, 1);
 }
 

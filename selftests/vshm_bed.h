@@ -68,7 +68,7 @@ int vshm_bed_link(struct vshm_bed *bed, int ns0, uint32_t cid0, int ns1,
 		  uint32_t cid1);
 int vshm_bed_fake(struct vshm_bed *bed, int side);
 bool vshm_bed_idle(const struct vshm_bed *bed);
-void vshm_bed_ring(const struct vshm_bed *bed, int side);
+void vshm_bed_ring(const void *link, int side);
 
 static inline struct vshm_side *vshm_bed_side(const struct vshm_bed *bed,
 					      int side)

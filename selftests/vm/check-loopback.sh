@@ -128,6 +128,17 @@ check_as_vsock()
 	vm_kill A
 }
 
+# Where time is counted in instructions, nobody but the guest can be late.
+check_counted()
+{
+	local ACCEL=icount
+
+	selected "counted hostile" || return 0
+	loopback_vm
+	run_program hostile "counted hostile"
+	vm_kill A
+}
+
 # check_loopback PROGRAM...
 check_loopback()
 {

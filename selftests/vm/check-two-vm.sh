@@ -7,13 +7,14 @@
 # the tests are reported under, PAIR_ARCHIVES what the VMs have besides the base,
 # and PAIR_ARCHIVES_A what VM A alone has.
 
-# up NAME: starts VM A or B unless it runs
+# up NAME: starts VM A or B unless it runs; a program there may map the memory of
+# a device that has a driver
 up()
 {
 	local archives=("${PAIR_ARCHIVES[@]-$RUN/tests.cpio}")
 
 	[ "$1" != A ] || archives+=("${PAIR_ARCHIVES_A[@]}")
-	vm_alive "$1" || link_boot "$1" "${archives[@]}"
+	vm_alive "$1" || VM_APPEND="${VM_APPEND:-} iomem=relaxed" link_boot "$1" "${archives[@]}"
 }
 
 # loaded NAME: waits for a VM that was started, and loads the modules. Now and then

@@ -28,9 +28,9 @@ for group in programs tracers; do
 done
 prepare "${groups[@]}"
 quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" INSTALL_PATH="$RUN/selftests" install
-bulk=$TOP/selftests/build/two_vm/vshm_bulk
-mkdir -p "${bulk%/*}"
-quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" "$bulk"
+two_vm=$TOP/selftests/build/two_vm
+mkdir -p "$two_vm"
+quietly "$RUN/make.log" "$VM_DIR/kselftest.sh" "$two_vm/vshm_bulk" "$two_vm/vshm_hostile"
 mapfile -t programs < <("$VM_DIR/kselftest.sh" -s emit_tests | cut -d: -f2)
 # vshmd and the kernel it attaches links to
 programs=(vshmd_host.sh "${programs[@]}")
@@ -119,7 +119,8 @@ for module in vshm vshm_host vshm_ivshmem vshm_kunit; do
 	[ ! -e "$MODULES/$module.ko" ] || modules+=("vshm/$module.ko=$MODULES/$module.ko")
 done
 pack tests "${modules[@]}" vshm/selftests="$RUN/selftests" \
-	vshm/vshm_bulk="$bulk" bin/vshmd="$TOP/userspace/vshmd/vshmd" \
+	vshm/vshm_bulk="$two_vm/vshm_bulk" vshm/vshm_hostile="$two_vm/vshm_hostile" \
+	bin/vshmd="$TOP/userspace/vshmd/vshmd" \
 	bin/vshm="$TOP/userspace/vshm/vshm" \
 	vshm/programs="$TOP/selftests/programs" \
 	vshm/selftests/vshmd_host.sh="$TOP/selftests/vshmd/host.sh"
@@ -131,8 +132,9 @@ for phase in "$@"; do
 	fuzz)		check_fuzz ;;
 	host)		check_host ;;
 	loopback)	check_loopback "${programs[@]}"
-			[ -n "${VM_DEBUG:-}" ] || check_as_vsock ;;
-	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,dgram,command,failure,lifecycle}.sh ;;
+			[ -n "${VM_DEBUG:-}" ] || check_as_vsock
+			[ -n "${VM_DEBUG:-}" ] || check_counted ;;
+	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,dgram,command,failure,hostile,lifecycle}.sh ;;
 	lifecycle)	check_loopback lifecycle
 			check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
 	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;

@@ -105,7 +105,8 @@ vm_boot()
 	# one variable may hold several parameters; KASAN goes on after a report
 	# shellcheck disable=SC2206
 	parameters=(loglevel=5 panic=-1 oops=panic ${VM_DEBUG:+kasan_multi_shot} ${VM_APPEND:-}
-		"VSHM_FAMILY=$VSHM_FAMILY" "VM_SLOW=$VM_SLOW" "VM_LONG=$VM_LONG")
+		"VSHM_FAMILY=$VSHM_FAMILY" "VM_ACCEL=$ACCEL" "VM_SLOW=$VM_SLOW"
+		"VM_LONG=$VM_LONG")
 	if [ "$ACCEL" = uml ]; then
 		uml_boot "$name" "$initrd" "${parameters[@]}"
 		return
