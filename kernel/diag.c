@@ -245,11 +245,14 @@ int vshm_diag_put(struct sk_buff *skb, struct vshm_sock *vsk, u32 show,
 	return err;
 }
 
-/* Make the message about a socket; @request is what it answers. */
+/*
+ * Make the message about a socket; @to is what it answers, once the first thing
+ * in @request.
+ */
 static int vshm_diag_fill(struct sk_buff *skb, struct vshm_sock *vsk,
-			  const struct sk_buff *request, u32 show, int flags)
+			  const struct sk_buff *request,
+			  const struct nlmsghdr *to, u32 show, int flags)
 {
-	const struct nlmsghdr *to = nlmsg_hdr(request);
 	struct sock *sk = &vsk->sk;
 	struct vshm_diag_msg *msg;
 	struct nlmsghdr *nlh;
@@ -380,7 +383,8 @@ static int vshm_diag_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	while ((vsk = vshm_table_next(vnet, &place))) {
 		if ((f->states & BIT(READ_ONCE(vsk->sk.sk_state))) &&
 		    vshm_diag_matches(f, vsk, user_ns) &&
-		    vshm_diag_fill(skb, vsk, cb->skb, f->show, NLM_F_MULTI))
+		    vshm_diag_fill(skb, vsk, cb->skb, cb->nlh, f->show,
+				   NLM_F_MULTI))
 			break;
 		/* no other socket has that ID */
 		place = f->set & BIT(VSHM_DIAG_REQ_ID) ? ULONG_MAX : place + 1;
@@ -439,7 +443,7 @@ static int vshm_diag_get(struct sk_buff *skb, struct nlmsghdr *nlh)
 	reply = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!reply)
 		goto out;
-	err = vshm_diag_fill(reply, vsk, skb, show, 0);
+	err = vshm_diag_fill(reply, vsk, skb, nlh, show, 0);
 	if (err)
 		nlmsg_free(reply);
 	else

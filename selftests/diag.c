@@ -439,6 +439,25 @@ TEST(malformed)
 	EXPECT_EQ(-ENOENT, vshm_diag_destroy(UINT64_MAX));
 }
 
+/* Each part of a long answer says what it answers, whatever comes after that. */
+TEST(long_answer)
+{
+	struct vshm_diag_query q;
+	int fd[200];
+
+	for (int i = 0; i < 200; i++) {
+		fd[i] = vshm_socket(0);
+		ASSERT_LE(0, fd[i]);
+	}
+	vshm_diag_init(&q, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
+	/* too short for a message */
+	q.more = NLMSG_HDRLEN - 4;
+	memset(q.attrs, 0xff, q.more);
+	EXPECT_LE(200, vshm_diag_count(&q));
+	for (int i = 0; i < 200; i++)
+		close(fd[i]);
+}
+
 /* Ending a connection: both programs learn of it. */
 TEST_F(pair, destroy)
 {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #define HEADERS	((int)NLMSG_LENGTH(GENL_HDRLEN))
+#define SEQUENCE	0x5eed	/* number of every request */
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
 /* Where a column of the table is found: a nest or 0, and an attribute. */
@@ -112,7 +113,7 @@ void vshm_diag_init(struct vshm_diag_query *q, int type, int flags)
 	q->nlh.nlmsg_len = NLMSG_LENGTH(sizeof(q->req));
 	q->nlh.nlmsg_type = type;
 	q->nlh.nlmsg_flags = NLM_F_REQUEST | flags;
-	q->nlh.nlmsg_seq = 1;
+	q->nlh.nlmsg_seq = SEQUENCE;
 	q->req.sdiag_family = vshm_family();
 	q->req.vdiag_states = ~0U;
 	q->req.vdiag_show = VSHM_DIAG_SHOW_ALL;
@@ -181,6 +182,8 @@ static int answer(const struct nlmsghdr *nlh, vshm_diag_fn fn, void *arg)
 	struct vshm_diag_sock sock = { };
 	const struct nlmsgerr *err = NLMSG_DATA(nlh);
 
+	if (nlh->nlmsg_seq != SEQUENCE)
+		return -EBADMSG;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		return -EINTR;
 	switch (nlh->nlmsg_type) {
@@ -238,7 +241,7 @@ int vshm_diag_run(struct vshm_diag_query *q, vshm_diag_fn fn, void *arg)
 		q->nlh.nlmsg_flags |= NLM_F_ACK;
 	if (fd < 0)
 		return ret;
-	if (send(fd, q, q->nlh.nlmsg_len, 0) < 0)
+	if (send(fd, q, q->nlh.nlmsg_len + q->more, 0) < 0)
 		ret = -errno;
 	else
 		ret = read_answers(fd, fn, arg);

@@ -32,11 +32,13 @@ struct vshm_diag_sock {
  * @nlh: netlink header
  * @req: what is asked for
  * @attrs: room for filters
+ * @more: bytes after the request that are sent, too
  */
 struct vshm_diag_query {
 	struct nlmsghdr nlh;
 	struct vshm_diag_req req;
 	char attrs[256];
+	unsigned int more;
 };
 
 typedef void (*vshm_diag_fn)(const struct vshm_diag_sock *sock, void *arg);
