@@ -111,13 +111,18 @@ static inline void vshm_custom_sockopt(struct socket *sock)
 #endif
 }
 
-/* 6.16: what SO_PASSCRED sets is with the options, not with the file */
-static inline bool vshm_passcred(const struct socket *sock)
+/*
+ * 6.16: what SO_PASSCRED sets is with the options, not with the file, and the
+ * caller need not see to it that struct socket stays
+ */
+static inline bool vshm_passcred(const struct sock *sk)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
-	return sock->sk->sk_scm_credentials;
+	return sk->sk_scm_credentials;
 #else
-	return test_bit(SOCK_PASSCRED, &sock->flags);
+	const struct socket *sock = READ_ONCE(sk->sk_socket);
+
+	return sock && test_bit(SOCK_PASSCRED, &sock->flags);
 #endif
 }
 

@@ -451,7 +451,7 @@ int vshm_do_accept(struct socket *sock, struct socket *newsock, int flags)
 	vshm_lock(sk);
 	sock_graft(sk, newsock);
 	newsock->state = SS_CONNECTED;
-	if (vshm_passcred(sock))
+	if (vshm_passcred(sock->sk))
 		vshm_passcred_set(newsock, true);
 	vshm_custom_sockopt(newsock);
 	vshm_unlock(sk);

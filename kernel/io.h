@@ -122,7 +122,7 @@ static inline void vshm_beside_attach(struct vshm_conn *conn,
 static inline bool vshm_scm_pending(const struct sock *sk,
 				    const struct vshm_scm_queue *q)
 {
-	return READ_ONCE(q->filled) || vshm_passcred(sk->sk_socket);
+	return READ_ONCE(q->filled) || vshm_passcred(sk);
 }
 
 /* Why a socket cannot send, or 0. */

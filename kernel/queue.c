@@ -195,17 +195,6 @@ static inline bool vshm_queue_publish(struct vshm_sock *to,
 	return vshm_sender_publish(&q->in, bytes) || vshm_watched(to);
 }
 
-/*
- * Does the receiver want to know who sends? Its struct socket stays as long as
- * the lock is held: vshm_queue_empty() takes it after sk_socket was set to NULL.
- */
-static inline bool vshm_queue_passcred(const struct vshm_sock *to)
-{
-	const struct socket *sock = READ_ONCE(to->sk.sk_socket);
-
-	return sock && vshm_passcred(sock);
-}
-
 /**
  * vshm_queue_add() - add a datagram that a program sends
  * @to: socket that receives it
@@ -231,7 +220,11 @@ int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
 	ret = vshm_queue_admit(to, dgram, bytes);
 	if (unlikely(ret))
 		goto out;
-	if (unlikely(beside->scm || vshm_queue_passcred(to))) {
+	/*
+	 * its struct socket stays as long as the lock is held:
+	 * vshm_queue_empty() takes it after sk_socket was set to NULL
+	 */
+	if (unlikely(beside->scm || vshm_passcred(&to->sk))) {
 		beside->any = true;
 		ret = vshm_scm_current(&beside->scm);
 		if (ret)

@@ -399,7 +399,7 @@ u64 vshm_scm_limit(struct sock *sk, struct vshm_scm_queue *q,
 		   struct vshm_scm_recv *rv, u64 at, u64 avail)
 {
 	const struct scm_cookie *writer = q->single ? NULL : &q->writer;
-	bool passcred = vshm_passcred(sk->sk_socket);
+	bool passcred = vshm_passcred(sk);
 	struct scm_cookie here = {
 		.creds = { .uid = INVALID_UID, .gid = INVALID_GID },
 	};
