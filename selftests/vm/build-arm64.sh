@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build-arm64.sh: builds the modules for the arm64 kernel that goes with the
-# default one, with a cross compiler; fails with a warning. Only its headers
-# are unpacked, into the cache; what they share with other machines is taken
-# from the installed ones.
+# build-arm64.sh DIRECTORY: builds the modules for the arm64 kernel that goes with
+# the default one in that directory, with a cross compiler; fails with a warning.
+# That kernel, its headers and a BusyBox are unpacked into the cache; what the
+# headers share with other machines is taken from the installed ones.
 
 # shellcheck source=selftests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,7 +18,7 @@ headers=$tree/usr/src/linux-headers-$abi-arm64
 
 fetch()
 {
-	local dir=$RUN/apt options
+	local dir=$RUN/apt options deb
 
 	mkdir -p "$dir"/{lists,cache,parts} "$tree.new"
 	# the machine's own suites, of another machine
@@ -30,8 +30,12 @@ fetch()
 		-o "APT::Architecture=arm64" -o "APT::Architectures::=arm64"
 		-o "APT::Sandbox::User=root")
 	apt-get "${options[@]}" update
-	(cd "$dir" && apt-get "${options[@]}" download "linux-headers-$abi-arm64")
-	dpkg-deb -x "$dir"/linux-headers-*.deb "$tree.new"
+	(cd "$dir" && apt-get "${options[@]}" download "linux-headers-$abi-arm64" \
+		"linux-image-$abi-arm64" busybox-static)
+	for deb in "$dir"/*.deb; do
+		dpkg-deb -x "$deb" "$tree.new"
+	done
+	rm -rf "$tree.new/lib/modules"
 	mkdir -p "$tree.new/usr/lib"
 	cp -a /usr/lib/linux-kbuild-* "$tree.new/usr/lib/"
 	sed -i "1i KBUILD_OUTPUT=$headers" \
@@ -40,9 +44,11 @@ fetch()
 	mv "$tree.new" "$tree"
 }
 
-[ -e "$headers/Makefile" ] || quietly "$RUN/log" fetch
-copy=$RUN/arm64
-mkdir "$copy"
+if [ ! -e "$headers/Makefile" ] || [ ! -e "$tree/bin/busybox" ]; then
+	quietly "$RUN/log" fetch
+fi
+copy=$1
+mkdir -p "$copy"
 rsync -a --filter=':- .gitignore' "$TOP"/{Kbuild,kernel,uapi} "$copy/"
 say "building for Linux $abi-arm64"
 env -u MAKEFLAGS -u MFLAGS make -C "$headers" -j"$(nproc)" --no-print-directory \
@@ -51,4 +57,4 @@ env -u MAKEFLAGS -u MFLAGS make -C "$headers" -j"$(nproc)" --no-print-directory 
 if grep -i warning "$RUN/build.log"; then
 	exit 1
 fi
-file -b "$copy"/vshm.ko
+ln -sfn "$tree" "$copy/tree"

@@ -3,10 +3,11 @@
 #
 # make check-kernels: on each kernel that is supported, the modules are built
 # anew, without a warning, and a part of the tests is run: enough to see that
-# the socket calls, the table, two VMs and unloading work there. SHORT=1: fewer
-# tests, and not on the machine's own kernel, which make check has. KERNELS="..."
-# names other kernels, as KERNEL does. Modules are built in a copy of the tree, so
-# that what was built for the machine's own kernel stays as it is.
+# the socket calls, the table, two VMs and unloading work there; for arm64, see
+# check-arm64.sh. SHORT=1: fewer tests, and not on the machine's own kernel, which
+# make check has. KERNELS="..." names other kernels, as KERNEL does. Modules are
+# built in a copy of the tree, so that what was built for the machine's own kernel
+# stays as it is.
 
 # shellcheck source=selftests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -34,40 +35,54 @@ build()
 	! grep -i warning "$RUN/build.log"
 }
 
-# try_kernel KERNEL: its tests; the verdict of each goes to the output of ours
-try_kernel()
+# outcome COMMAND...: the result of each test that it runs is one of ours, and
+# what failed is shown
+outcome()
 {
-	local copy status=0
+	local status=0
 
-	# an object that is there is not compiled, and gives no warning
-	rm -rf "$TOP/selftests/build/kernel-$1"
-	copy=$(tree_copy "kernel-$1")
-	attempt "builds without a warning" build "$copy"
-	VM_MODULES=$copy "$VM_DIR/check.sh" loopback two-vm >"$RUN/log" 2>&1 </dev/null || status=$?
+	"$@" >"$RUN/log" 2>&1 </dev/null || status=$?
 	sed -nE 's,^(ok|not ok) .*# SKIP.*,skip,p; t; s,^(ok|not ok) .*,\1,p' "$RUN/log" >>"$RUN/results"
 	if [ $status != 0 ]; then
 		grep -av '^ok ' "$RUN/log" | indent
 		# not even a test ran
 		grep -q '^not' "$RUN/results" || echo "not ok" >>"$RUN/results"
 	fi
+}
+
+# try_kernel KERNEL: its tests
+try_kernel()
+{
+	local copy
+
+	# an object that is there is not compiled, and gives no warning
+	rm -rf "$TOP/selftests/build/kernel-$1"
+	copy=$(tree_copy "kernel-$1")
+	attempt "builds without a warning" build "$copy"
+	VM_MODULES=$copy outcome "$VM_DIR/check.sh" loopback two-vm
 	rm -rf "$copy"
 }
 
+# verdict NAME COMMAND...: its tests, in one line with their time
+verdict()
+{
+	local name=$1 begin=$SECONDS word=ok text
+
+	shift
+	say "== $name"
+	: >"$RUN/results"
+	"$@"
+	text=$(summary) || word="not ok"
+	echo "$word $name: $text ($((SECONDS - begin)) s)"
+	cat "$RUN/results" >>"$RUN/all"
+}
+
 : >"$RUN/all"
-if [ -z "${KERNELS:-}" ]; then
-	attempt "arm64: builds without a warning" "$VM_DIR/build-arm64.sh"
-	mv "$RUN/results" "$RUN/all"
-fi
+[ -n "${KERNELS:-}" ] || verdict "arm64" outcome "$VM_DIR/check-arm64.sh"
 for kernel in ${KERNELS:-$kernels}; do
 	export KERNEL=$kernel
-	begin=$SECONDS
 	"$VM_DIR/deps.sh" build vm check
-	: >"$RUN/results"
-	say "== Linux $("$VM_DIR/kernel.sh")"
-	try_kernel "$kernel"
-	verdict=$(summary) && word=ok || word="not ok"
-	echo "$word Linux $("$VM_DIR/kernel.sh"): $verdict ($((SECONDS - begin)) s)"
-	cat "$RUN/results" >>"$RUN/all"
+	verdict "Linux $("$VM_DIR/kernel.sh")" try_kernel "$kernel"
 done
 mv "$RUN/all" "$RUN/results"
 say "== done"

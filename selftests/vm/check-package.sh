@@ -17,6 +17,8 @@
 
 [ "$(id -u)" = 0 ] || die "this takes root"
 unset KERNEL KDIR
+# a whole Debian, and a guest in it, perhaps beside something else
+export VM_SLOW=${VM_SLOW:-2}
 prepare build vm check deb fetch package
 
 # the second kernel, of which DKMS needs the headers

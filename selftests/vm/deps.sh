@@ -86,6 +86,7 @@ table()
 	deb	lintian			lintian
 	arm64	aarch64-linux-gnu-gcc	gcc-aarch64-linux-gnu
 	arm64	rsync			rsync
+	arm64	qemu-system-aarch64	qemu-system-arm
 	fetch	mmdebstrap		mmdebstrap
 	fuzz	clang			clang
 	fuzz	libclang-rt		libclang-rt-dev

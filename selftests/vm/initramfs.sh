@@ -33,6 +33,22 @@ archive()
 		cpio --null --create --format=newc --owner=0:0 --quiet) >"$2"
 }
 
+# pack_base NAME BUSYBOX [DEST=SOURCE]...: an archive $RUN/NAME.cpio of a file
+# system with nothing but BusyBox, init, and these files
+pack_base()
+{
+	local name=$1 busybox=$2
+
+	shift 2
+	pack "$name-files" bin/busybox="$busybox" init="$VM_DIR/init" \
+		etc/common.sh="$VM_DIR/common.sh" etc/guest.sh="$VM_DIR/guest.sh" "$@"
+	mkdir -p "$RUN/$name.root"/{bin,dev,proc,sys,run,tmp,root}
+	ln -s busybox "$RUN/$name.root/bin/sh"
+	archive "$RUN/$name.root" "$RUN/$name-root.cpio"
+	cat "$RUN/$name"-{root,files}.cpio >"$RUN/$name.cpio"
+	rm -r "$RUN/$name.root"
+}
+
 # install_stock_modules ROOT: they may be compressed, BusyBox wants them plain
 install_stock_modules()
 {

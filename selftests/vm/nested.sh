@@ -69,19 +69,13 @@ nested_guest()
 	kdir=$(timeout $((900 * VM_SLOW)) "$VM_DIR/kbuild.sh" "$NESTED_KERNEL")
 	say "building modules for the guests' kernel"
 	modules=$(guest_modules "$kdir")
-	pack guest bin/busybox="$(command -v busybox)" \
-		bin/socat="$(command -v socat)" init="$VM_DIR/init" \
-		etc/common.sh="$VM_DIR/common.sh" etc/guest.sh="$VM_DIR/guest.sh" \
+	pack_base guest "$(command -v busybox)" bin/socat="$(command -v socat)" \
 		vshm/vshm.ko="$modules/vshm.ko" \
 		vshm/vshm_ivshmem.ko="$modules/vshm_ivshmem.ko" "$@"
-	mkdir -p "$RUN/guest.root"/{bin,dev,proc,sys,run,tmp,root}
-	ln -s busybox "$RUN/guest.root/bin/sh"
-	archive "$RUN/guest.root" "$RUN/guest-root.cpio"
-	cat "$RUN"/guest{-root,}.cpio >"$RUN/guest-initrd"
 
 	tcg=$(qemu_tcg)
 	NESTED_FILES=(nested/functions.sh="$VM_DIR/nested-host.sh"
-		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest-initrd"
+		nested/vmlinux="$kdir/vmlinux" nested/initrd="$RUN/guest.cpio"
 		nested/qboot.rom=/usr/share/qemu/qboot.rom
 		${tcg:+nested/accel-tcg-x86_64.so="$tcg"}
 		bin/qemu-system-x86_64="$(command -v qemu-system-x86_64)")

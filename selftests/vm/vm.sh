@@ -83,6 +83,7 @@ le_number()
 vm_boot()
 {
 	local name=$1 dir=$RUN/$1 archives=() accel initrd parameters
+	local qemu=qemu-system-x86_64 console=ttyS0 control=(-serial chardev:control)
 
 	shift
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -118,17 +119,23 @@ vm_boot()
 	# one guest instruction is one nanosecond of the guest's time
 	icount)	accel=(-accel "tcg,thread=single" -cpu "max,-erms,-fsrm" -smp 1
 		       -icount "shift=0,sleep=off") ;;
+	# another machine, see check-arm64.sh; it has one serial port of its own
+	arm64)	qemu=qemu-system-aarch64 console=ttyAMA0
+		accel=(-machine "virt,gic-version=3" -accel "tcg,thread=multi"
+		       -cpu cortex-a76 -smp "$VM_CPUS")
+		control=(-device "pci-serial,chardev=control")
+		parameters+=(VM_CONTROL=ttyS0) ;;
 	esac
 
 	# no_timer_check: a guest that waits too long for its CPU would take its
 	# timer for broken
-	qemu-system-x86_64 -name "$name" "${accel[@]}" -m "$VM_MEMORY" \
+	"$qemu" -name "$name" "${accel[@]}" -m "$VM_MEMORY" \
 		-nodefaults -no-user-config -no-reboot -display none \
 		-kernel "$IMAGE" -initrd "$initrd" -append \
-		"console=ttyS0 no_timer_check ${parameters[*]}" \
+		"console=$console no_timer_check ${parameters[*]}" \
 		-chardev "file,id=console,path=$dir/console,append=on" \
 		-chardev "pipe,id=control,path=$dir/ctl" \
-		-serial chardev:console -serial chardev:control \
+		-serial chardev:console "${control[@]}" \
 		"$@" </dev/null >"$dir/qemu.log" 2>&1 &
 	echo $! >"$dir/pid"
 	disown
