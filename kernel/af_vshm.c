@@ -32,13 +32,15 @@ static void vshm_sk_destruct(struct sock *sk)
  * @net: its network namespace
  * @sock: what the program sees, or NULL until it is accepted
  * @type: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM
+ * @uid: who it is counted for, or INVALID_UID
  * @gfp: how to allocate
  * @kern: made by the kernel for itself: holds no reference to @net
  *
- * Return: the socket, whose entry the caller holds, or NULL when memory is short.
+ * Return: the socket, whose entry the caller holds, or NULL when memory is short
+ * or a limit is reached.
  */
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
-			     gfp_t gfp, int kern)
+			     kuid_t uid, gfp_t gfp, int kern)
 {
 	struct vshm_net *vnet = vshm_net(net);
 	const struct vshm_limits *limits = &vnet->limits;
@@ -79,12 +81,17 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	mutex_init(&vsk->tx_lock);
 	mutex_init(&vsk->rx_lock);
 
+	vsk->user = vshm_user_get(vnet, uid);
+	if (IS_ERR(vsk->user))
+		goto err;
 	if (type == SOCK_DGRAM && vshm_dgram_init_sock(vsk))
-		goto err;
+		goto err_user;
 	if (vshm_table_add(vsk))
-		goto err;
+		goto err_user;
 	return sk;
 
+err_user:
+	vshm_user_put(vnet, vsk->user);
 err:
 	/* who made it looks there */
 	if (sock)
@@ -231,7 +238,7 @@ static void vshm_queue_close(struct list_head *queue)
 
 	list_for_each_entry_safe(child, tmp, queue, accept_node) {
 		list_del_init(&child->accept_node);
-		vshm_pending_put(child->vnet);
+		vshm_pending_end(child);
 		/* never accepted: a reset, as by lingering for no time */
 		sock_set_flag(&child->sk, SOCK_LINGER);
 		vshm_sock_close(child);

@@ -36,7 +36,7 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 	conn = kmem_cache_zalloc(vshm_conn_cache, GFP_KERNEL);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
-	err = vshm_link_ring_alloc(link, &mem);
+	err = vshm_link_ring_alloc(link, vshm_sk(sk), &mem);
 	if (err)
 		goto err_free;
 	vshm_ring_init(&mem, 0);
@@ -92,17 +92,19 @@ static void vshm_conn_free_rcu(struct rcu_head *rcu)
  */
 void vshm_conn_put(struct vshm_conn *conn)
 {
+	struct vshm_sock *vsk = vshm_sk(conn->sk);
 	struct vshm_link *link = conn->link;
 	u32 i;
 
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
 	for (i = 0; i < conn->rx.nr_next; i++)
-		vshm_link_ring_free(link, &conn->rx.next[i]);
-	vshm_link_ring_free(link, &conn->rx.mem);
+		vshm_link_ring_free(link, vsk, &conn->rx.next[i]);
+	vshm_link_ring_free(link, vsk, &conn->rx.mem);
+	vshm_pending_unmark(conn);
 	vshm_scm_queue_purge(&conn->scm, true);
 	vshm_writer_forget(&conn->writer);
-	vshm_table_put(vshm_sk(conn->sk));
+	vshm_table_put(vsk);
 	atomic_dec(&link->nr_conns);
 	call_rcu(&conn->rcu, vshm_conn_free_rcu);
 	vshm_link_put(link);

@@ -398,7 +398,7 @@ static struct vshm_sock *vshm_accept_dequeue(struct vshm_sock *vsk)
 	if (child) {
 		list_del_init(&child->accept_node);
 		sk_acceptq_removed(&vsk->sk);
-		vshm_pending_put(vsk->vnet);
+		vshm_pending_end(child);
 	}
 	return child;
 }

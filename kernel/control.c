@@ -180,11 +180,12 @@ static int vshm_record_ring(struct vshm_link *link,
  * @mem: the ring that it offers, checked
  *
  * The response is prepared, but not sent.
- * Return: 0, or an errno for the refusal.
+ * Return: the connection with a reference, or an ERR_PTR() for the refusal.
  */
-int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
-		       const struct vshm_record *rec,
-		       const struct vshm_ring_mem *mem)
+struct vshm_conn *vshm_record_accept(struct vshm_link *link,
+				     struct vshm_sock *vsk,
+				     const struct vshm_record *rec,
+				     const struct vshm_ring_mem *mem)
 {
 	struct vshm_conn *conn;
 
@@ -198,25 +199,27 @@ int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
 
 	conn = vshm_conn_alloc(link, &vsk->sk);
 	if (IS_ERR(conn))
-		return PTR_ERR(conn);
+		return conn;
+	refcount_inc(&conn->refs);
 	vshm_sender_init(&conn->tx, mem);
 	vshm_record_adopt(conn, rec);
 	vshm_conn_attach(vsk, conn);
 	vshm_set_state(vsk, VSHM_CONNECTED);
 	vshm_record_hello(conn, VSHM_OP_RESPONSE);
-	return 0;
+	return conn;
 }
 
-/* A connected socket for the connection queue of a listener. */
-static struct sock *vshm_record_child(struct vshm_link *link, struct sock *sk,
-				      const struct vshm_record *rec,
-				      const struct vshm_ring_mem *mem)
+/* A connected socket for the connection queue of a listener: its connection. */
+static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *sk,
+					   const struct vshm_record *rec,
+					   const struct vshm_ring_mem *mem)
 {
 	struct vshm_sock *listener = vshm_sk(sk), *vsk;
+	struct vshm_conn *conn;
 	struct sock *child;
-	int err;
 
-	child = vshm_sock_alloc(sock_net(sk), NULL, rec->type, GFP_KERNEL, 0);
+	child = vshm_sock_alloc(sock_net(sk), NULL, rec->type, sk->sk_uid,
+				GFP_KERNEL, 0);
 	if (!child)
 		return ERR_PTR(-ENOBUFS);
 	vsk = vshm_sk(child);
@@ -235,23 +238,23 @@ static struct sock *vshm_record_child(struct vshm_link *link, struct sock *sk,
 	vsk->local.protocol = listener->local.protocol;
 	vsk->local.nonblock = vshm_nonblock(sk);
 
-	err = vshm_record_accept(link, vsk, rec, mem);
-	if (err) {
+	conn = vshm_record_accept(link, vsk, rec, mem);
+	if (IS_ERR(conn))
 		vshm_sock_close(vsk);
-		return ERR_PTR(err);
-	}
-	return child;
+	else
+		vshm_pending_mark(conn);
+	return conn;
 }
 
 /* Take a place in the connection queue, so that it cannot overflow. */
-static bool vshm_listener_reserve(struct sock *sk)
+static bool vshm_listener_reserve(struct sock *sk, struct vshm_link *link)
 {
 	bool ok;
 
 	vshm_lock(sk);
 	ok = vshm_sk(sk)->state == VSHM_LISTENING &&
 	     !sk_acceptq_is_full(sk) &&
-	     vshm_pending_get(vshm_sk(sk)->vnet);
+	     vshm_pending_get(link);
 	if (ok)
 		sk_acceptq_added(sk);
 	vshm_unlock(sk);
@@ -278,6 +281,7 @@ static void vshm_record_request(struct vshm_link *link,
 {
 	struct vshm_sock *listener;
 	struct vshm_ring_mem mem;
+	struct vshm_conn *conn;
 	struct sock *sk, *child;
 	enum vshm_drop why = VSHM_DROP_LISTENER;
 	int err = ECONNREFUSED;
@@ -307,28 +311,28 @@ static void vshm_record_request(struct vshm_link *link,
 		why = VSHM_DROP_TYPE;
 		goto refuse_put;
 	}
-	if (!vshm_listener_reserve(sk)) {
+	if (!vshm_listener_reserve(sk, link)) {
 		if (READ_ONCE(listener->state) == VSHM_LISTENING)
 			why = VSHM_DROP_QUEUE;
 		goto refuse_put;
 	}
 
-	child = vshm_record_child(link, sk, rec, &mem);
-	if (IS_ERR(child)) {
-		err = -PTR_ERR(child);
+	conn = vshm_record_child(link, sk, rec, &mem);
+	if (IS_ERR(conn)) {
+		err = -PTR_ERR(conn);
 		why = VSHM_DROP_MEMORY;
 		vshm_lock(sk);
 		sk_acceptq_removed(sk);
 		vshm_unlock(sk);
-		vshm_pending_put(link->vnet);
+		vshm_pending_put(link);
 		goto refuse_put;
 	}
+	child = conn->sk;
 
 	if (vshm_link_is_loopback(link))
 		vshm_record_peers(link, rec, child, sk);
 	/* answered before it is queued: its user's last word must come later */
-	vshm_conn_post(rcu_access_pointer(vshm_sk(child)->conn),
-		       VSHM_OP_RESPONSE);
+	vshm_conn_post(conn, VSHM_OP_RESPONSE);
 
 	vshm_lock(sk);
 	queued = listener->state == VSHM_LISTENING;
@@ -341,9 +345,10 @@ static void vshm_record_request(struct vshm_link *link,
 	if (queued) {
 		vshm_wake_readers(sk);
 	} else {
-		vshm_pending_put(link->vnet);
+		vshm_pending_end(vshm_sk(child));
 		vshm_sock_close(vshm_sk(child));
 	}
+	vshm_conn_put(conn);
 	sock_put(sk);
 	return;
 
@@ -528,7 +533,7 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	if (order >= VSHM_RING_ORDER_MAX)
 		return;
 	mem.order = vshm_conn_next_order(conn, order);
-	while (mem.order > order && vshm_link_ring_alloc(link, &mem))
+	while (mem.order > order && vshm_link_ring_alloc(link, vsk, &mem))
 		mem.order--;
 	if (mem.order <= order)
 		return;
@@ -544,5 +549,5 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	if (done)
 		vshm_conn_notify(conn, VSHM_NEWS_SPACE);
 	else
-		vshm_link_ring_free(link, &mem);
+		vshm_link_ring_free(link, vsk, &mem);
 }

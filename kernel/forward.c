@@ -64,7 +64,8 @@ static void vshm_forward_event(struct sock *sk)
 /* Nothing that happens to it counts before it has its user data. */
 static struct vshm_sock *vshm_forward_sock(struct vshm_net *vnet, u16 type)
 {
-	struct sock *sk = vshm_sock_alloc(vnet->net, NULL, type, GFP_KERNEL, 1);
+	struct sock *sk = vshm_sock_alloc(vnet->net, NULL, type, INVALID_UID,
+					  GFP_KERNEL, 1);
 
 	if (!sk)
 		return NULL;
@@ -389,6 +390,7 @@ static int vshm_forward_start(struct vshm_link *link, struct vshm_link *to,
 			      const struct vshm_ring_mem *mem)
 {
 	struct vshm_forward *fw = kzalloc(sizeof(*fw), GFP_KERNEL_ACCOUNT);
+	struct vshm_conn *conn;
 	int err = -ENOBUFS;
 
 	if (!fw)
@@ -400,9 +402,11 @@ static int vshm_forward_start(struct vshm_link *link, struct vshm_link *to,
 	fw->out = vshm_forward_sock(link->vnet, rec->type);
 	if (!fw->out)
 		goto err_in;
-	err = vshm_record_accept(link, fw->in, rec, mem);
+	conn = vshm_record_accept(link, fw->in, rec, mem);
+	err = PTR_ERR_OR_ZERO(conn);
 	if (err)
 		goto err_out;
+	vshm_conn_put(conn);
 	err = vshm_forward_connect(fw, to, rec);
 	if (err)
 		WRITE_ONCE(fw->out->sk.sk_err, -err);

@@ -231,7 +231,7 @@ bool vshm_recv_follow(struct vshm_conn *conn)
 		vshm_recv_rearm(conn);
 	spin_unlock_irq(&conn->event_lock);
 	if (moved)
-		vshm_link_ring_free(conn->link, &old);
+		vshm_link_ring_free(conn->link, vshm_sk(conn->sk), &old);
 	return moved;
 }
 
@@ -252,6 +252,6 @@ bool vshm_recv_carry(struct vshm_conn *conn)
 	vshm_receiver_shift(&conn->rx, &old);
 	vshm_recv_rearm(conn);
 	spin_unlock_irq(&conn->event_lock);
-	vshm_link_ring_free(conn->link, &old);
+	vshm_link_ring_free(conn->link, vshm_sk(conn->sk), &old);
 	return true;
 }

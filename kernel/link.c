@@ -60,17 +60,26 @@ void vshm_link_destroy(struct vshm_link *link)
 /**
  * vshm_link_ring_alloc() - allocate a ring of this end, and count it
  * @link: link
+ * @vsk: socket whose receive queue it is
  * @mem: order of the ring; the rest is filled in
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOBUFS.
  */
-int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_ring_mem *mem)
+int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
+			 struct vshm_ring_mem *mem)
 {
-	int err = link->ops->alloc(link, mem);
+	int err;
 
-	if (err)
+	if (mem->order > VSHM_RING_ORDER_MIN &&
+	    !vshm_memory_charge(vsk, VSHM_RING_BYTES(mem->order)))
+		return -ENOBUFS;
+	err = link->ops->alloc(link, mem);
+	if (err) {
+		if (mem->order > VSHM_RING_ORDER_MIN)
+			vshm_memory_uncharge(vsk, VSHM_RING_BYTES(mem->order));
 		return err;
+	}
 	atomic_long_inc(&link->nr_rings);
 	atomic_long_add(VSHM_RING_BYTES(mem->order), &link->ring_bytes);
 	return 0;
@@ -79,13 +88,16 @@ int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_ring_mem *mem)
 /**
  * vshm_link_ring_free() - give a ring back
  * @link: link
+ * @vsk: socket whose receive queue it was
  * @mem: ring
  *
  * Context: process context, may not sleep.
  */
-void vshm_link_ring_free(struct vshm_link *link,
+void vshm_link_ring_free(struct vshm_link *link, struct vshm_sock *vsk,
 			 const struct vshm_ring_mem *mem)
 {
+	if (mem->order > VSHM_RING_ORDER_MIN)
+		vshm_memory_uncharge(vsk, VSHM_RING_BYTES(mem->order));
 	atomic_long_dec(&link->nr_rings);
 	atomic_long_sub(VSHM_RING_BYTES(mem->order), &link->ring_bytes);
 	link->ops->free(link, mem);

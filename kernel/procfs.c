@@ -131,7 +131,7 @@ static void vshm_show_link(struct seq_file *seq, struct vshm_link *link)
 	struct vshm_link_info info;
 
 	vshm_link_info(link, &info);
-	seq_printf(seq, "%s %u %u %s %u %u %d %llu %llu %llu %llu %llu %llu %ld %ld %llu %llu %ld %ld %ld\n",
+	seq_printf(seq, "%s %u %u %s %u %u %d %llu %llu %llu %llu %llu %llu %ld %ld %llu %llu %ld %ld %ld %d\n",
 		   link->ops->name, link->local_cid, link->peer_cid,
 		   READ_ONCE(link->up) ? "up" : "down", info.epoch,
 		   info.peer_epoch, atomic_read(&link->nr_conns), info.size,
@@ -140,7 +140,8 @@ static void vshm_show_link(struct seq_file *seq, struct vshm_link *link)
 		   atomic_long_read(&link->violations), info.tx_bytes,
 		   info.rx_bytes, atomic_long_read(&link->nr_rings),
 		   atomic_long_read(&link->ring_bytes),
-		   atomic_long_read(&link->datagrams.drops));
+		   atomic_long_read(&link->datagrams.drops),
+		   atomic_read(&link->nr_pending));
 }
 
 static int vshm_links_show(struct seq_file *seq, void *v)
@@ -149,7 +150,7 @@ static int vshm_links_show(struct seq_file *seq, void *v)
 	struct vshm_link *link;
 	unsigned long i;
 
-	seq_puts(seq, "kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet resets violations tx.bytes rx.bytes rings ring_bytes drops\n");
+	seq_puts(seq, "kind local peer state epoch peer_epoch connections size heap heap_used rung heard quiet resets violations tx.bytes rx.bytes rings ring_bytes drops pending\n");
 	rcu_read_lock();
 	vshm_show_link(seq, vnet->loopback);
 	xa_for_each(&vnet->links, i, link)

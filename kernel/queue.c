@@ -54,6 +54,30 @@ static void vshm_queue_use(struct vshm_queue *q, u8 *data, u32 order)
 	q->out.mask = q->in.mask;
 }
 
+/* Allocate a data area, within the limits. */
+static u8 *vshm_queue_memory(struct vshm_sock *vsk, u32 order)
+{
+	struct mem_cgroup *old;
+	u8 *data;
+
+	if (!vshm_memory_charge(vsk, 1UL << order))
+		return NULL;
+	old = set_active_memcg(vshm_sock_memcg(&vsk->sk));
+	data = kvmalloc(1UL << order, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	set_active_memcg(old);
+	if (!data)
+		vshm_memory_uncharge(vsk, 1UL << order);
+	return data;
+}
+
+static void vshm_queue_free(struct vshm_sock *vsk, u8 *data, u32 order)
+{
+	if (!data)
+		return;
+	kvfree(data);
+	vshm_memory_uncharge(vsk, 1UL << order);
+}
+
 /**
  * vshm_queue_empty() - drop all datagrams and give the memory back
  * @vsk: datagram socket that is closed for receiving
@@ -69,7 +93,7 @@ void vshm_queue_empty(struct vshm_sock *vsk)
 	vshm_receiver_sync(&q->out);
 	vshm_receiver_consume(&q->out, q->out.head - q->out.tail);
 	q->bytes_out = q->bytes_in;
-	kvfree(q->in.mem.data);
+	vshm_queue_free(vsk, q->in.mem.data, q->in.mem.order);
 	vshm_queue_use(q, NULL, 0);
 	vshm_scm_queue_purge(&q->scm, true);
 	mutex_unlock(&vsk->rx_lock);
@@ -93,15 +117,6 @@ void vshm_queue_filter(struct vshm_queue *q, u32 cid, u32 port)
 	mutex_unlock(&q->lock);
 }
 
-static u8 *vshm_queue_memory(const struct sock *sk, u32 order)
-{
-	struct mem_cgroup *old = set_active_memcg(vshm_sock_memcg(sk));
-	u8 *data = kvmalloc(1UL << order, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-
-	set_active_memcg(old);
-	return data;
-}
-
 /* Get a larger data area, with room for some more bytes; the lock is held. */
 static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 {
@@ -109,7 +124,7 @@ static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 	u64 used = q->in.head - q->in.tail;
 	u32 max, order = q->in.mem.order;
 	struct vshm_sender larger = { };
-	u8 *old = q->in.mem.data;
+	const struct vshm_ring_mem old = q->in.mem;
 
 	max = clamp_t(u32, order_base_2(limit), VSHM_RING_ORDER_MIN,
 		      VSHM_RING_ORDER_MAX);
@@ -118,7 +133,7 @@ static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 	if (order <= q->in.mem.order || used + bytes > limit ||
 	    used + bytes > 1ULL << order)
 		return false;
-	larger.mem.data = vshm_queue_memory(&vsk->sk, order);
+	larger.mem.data = vshm_queue_memory(vsk, order);
 	if (!larger.mem.data)
 		return false;
 	larger.mask = (1ULL << order) - 1;
@@ -128,7 +143,7 @@ static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 	vshm_ring_copy(&larger, &q->out, q->in.head - q->in.tail);
 	vshm_queue_use(q, larger.mem.data, order);
 	mutex_unlock(&vsk->rx_lock);
-	kvfree(old);
+	vshm_queue_free(vsk, old.data, old.order);
 	return true;
 }
 

@@ -14,11 +14,13 @@
 /* A table that is full of sockets would fill the memory first. */
 #define VSHM_LIMIT_MAX		((1 << 22) - 1)	/* places in the table */
 
+static unsigned int vshm_zero;
 static unsigned int vshm_one = 1;
 static unsigned int vshm_size_min = 1 << VSHM_RING_ORDER_MIN;
 static unsigned int vshm_size_max = 1 << VSHM_RING_ORDER_MAX;
 static unsigned int vshm_timeout_max = VSHM_TIMEOUT_MAX;
 static unsigned int vshm_limit_max = VSHM_LIMIT_MAX;
+static unsigned int vshm_memory_max = UINT_MAX;
 
 /* The order is that of vshm_sysctl_bind(). */
 static const struct ctl_table vshm_sysctl_table[] = {
@@ -27,7 +29,11 @@ static const struct ctl_table vshm_sysctl_table[] = {
 	{ .procname = "buffer_max" },
 	{ .procname = "connect_timeout_ms" },
 	{ .procname = "max_sockets" },
+	{ .procname = "max_user_sockets" },
 	{ .procname = "max_pending" },
+	{ .procname = "max_link_pending" },
+	{ .procname = "max_memory_kb" },
+	{ .procname = "max_user_memory_kb" },
 };
 
 static void vshm_sysctl_entry(struct ctl_table *entry, unsigned int *value,
@@ -54,8 +60,16 @@ static void vshm_sysctl_bind(struct ctl_table *table, struct vshm_limits *l)
 			  &vshm_timeout_max);
 	vshm_sysctl_entry(table++, &l->max_sockets, &vshm_one,
 			  &vshm_limit_max);
+	vshm_sysctl_entry(table++, &l->max_user_sockets, &vshm_one,
+			  &vshm_limit_max);
 	vshm_sysctl_entry(table++, &l->max_pending, &vshm_one,
 			  &vshm_limit_max);
+	vshm_sysctl_entry(table++, &l->max_link_pending, &vshm_one,
+			  &vshm_limit_max);
+	vshm_sysctl_entry(table++, &l->max_memory_kb, &vshm_zero,
+			  &vshm_memory_max);
+	vshm_sysctl_entry(table++, &l->max_user_memory_kb, &vshm_zero,
+			  &vshm_memory_max);
 }
 
 /**
@@ -76,7 +90,11 @@ int vshm_sysctl_init(struct vshm_net *vnet)
 		.buffer_max		= VSHM_BUFFER_MAX,
 		.connect_timeout_ms	= VSHM_CONNECT_TIMEOUT_MS,
 		.max_sockets		= VSHM_SOCKETS_DEFAULT,
+		.max_user_sockets	= VSHM_SOCKETS_DEFAULT,
 		.max_pending		= VSHM_PENDING_DEFAULT,
+		.max_link_pending	= VSHM_LINK_PENDING_DEFAULT,
+		.max_memory_kb		= UINT_MAX,
+		.max_user_memory_kb	= UINT_MAX,
 	};
 	/* one more, which ends the table in kernels that look for it */
 	table = kcalloc(n + 1, sizeof(*table), GFP_KERNEL);

@@ -32,6 +32,18 @@ static struct vshm_device *to_vshm_device(const struct device *dev)
 	return container_of(dev, struct vshm_device, dev);
 }
 
+/* Connections that wait to be accepted: those of a link, or all. */
+static ssize_t pending_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	struct vshm_device *vdev = to_vshm_device(dev);
+
+	return sysfs_emit(buf, "%d\n",
+			  atomic_read(vdev->link ? &vdev->link->nr_pending :
+						   &vdev->vnet->nr_pending));
+}
+static DEVICE_ATTR_RO(pending);
+
 /* Links */
 
 /* One file for each: __VA_ARGS__ is made of link and info, and its type fmt. */
@@ -67,6 +79,8 @@ VSHM_LINK_ATTR(doorbells_received, "%llu", info.heard);
 VSHM_LINK_ATTR(doorbells_suppressed, "%llu", info.quiet);
 VSHM_LINK_ATTR(resets, "%ld", atomic_long_read(&link->resets));
 VSHM_LINK_ATTR(violations, "%ld", atomic_long_read(&link->violations));
+VSHM_LINK_ATTR(datagram_drops, "%ld",
+	       atomic_long_read(&link->datagrams.drops));
 
 static struct attribute *vshm_link_attrs[] = {
 	&dev_attr_kind.attr,
@@ -79,6 +93,7 @@ static struct attribute *vshm_link_attrs[] = {
 	&dev_attr_heap_size.attr,
 	&dev_attr_heap_used.attr,
 	&dev_attr_connections.attr,
+	&dev_attr_pending.attr,
 	&dev_attr_max_connections.attr,
 	&dev_attr_rings.attr,
 	&dev_attr_ring_bytes.attr,
@@ -89,6 +104,7 @@ static struct attribute *vshm_link_attrs[] = {
 	&dev_attr_doorbells_suppressed.attr,
 	&dev_attr_resets.attr,
 	&dev_attr_violations.attr,
+	&dev_attr_datagram_drops.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(vshm_link);
@@ -100,13 +116,13 @@ static const struct device_type vshm_link_type = {
 
 /* The socket table */
 
-#define VSHM_TABLE_ATTR(name, ...)					\
+#define VSHM_TABLE_ATTR(name, value)					\
 static ssize_t name##_show(struct device *dev,				\
 			   struct device_attribute *attr, char *buf)	\
 {									\
 	struct vshm_net *vnet = to_vshm_device(dev)->vnet;		\
 									\
-	return sysfs_emit(buf, "%d\n", __VA_ARGS__);			\
+	return sysfs_emit(buf, "%ld\n", (long)(value));			\
 }									\
 static DEVICE_ATTR_RO(name)
 
@@ -124,7 +140,7 @@ VSHM_STATE_ATTR(terminated, VSHM_TERMINATED);
 VSHM_TABLE_ATTR(sending, vshm_table_active(vnet, VSHM_SENDING));
 VSHM_TABLE_ATTR(receiving, vshm_table_active(vnet, VSHM_RECEIVING));
 VSHM_TABLE_ATTR(total, atomic_read(&vnet->nr));
-VSHM_TABLE_ATTR(pending, atomic_read(&vnet->nr_pending));
+VSHM_TABLE_ATTR(memory, atomic_long_read(&vnet->memory));
 
 static struct attribute *vshm_table_attrs[] = {
 	&dev_attr_unconnected.attr,
@@ -139,6 +155,7 @@ static struct attribute *vshm_table_attrs[] = {
 	&dev_attr_receiving.attr,
 	&dev_attr_total.attr,
 	&dev_attr_pending.attr,
+	&dev_attr_memory.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(vshm_table);

@@ -123,6 +123,7 @@ void vshm_table_put(struct vshm_sock *vsk)
 		atomic_dec(&vnet->states[vsk->state]);
 		sock_prot_inuse_add(sock_net(&vsk->sk), vsk->sk.sk_prot, -1);
 		vshm_event_sock(vsk, VSHM_EVENT_GONE, VSHM_TERMINATED);
+		vshm_user_put(vnet, vsk->user);
 	}
 	sock_put(&vsk->sk);
 }
@@ -196,30 +197,6 @@ int vshm_table_active(struct vshm_net *vnet, u32 activity)
 	}
 	rcu_read_unlock();
 	return n;
-}
-
-/**
- * vshm_pending_get() - count a connection that will wait to be accepted
- * @vnet: table
- *
- * Return: false when there are as many as may be.
- */
-bool vshm_pending_get(struct vshm_net *vnet)
-{
-	if (atomic_inc_return(&vnet->nr_pending) <=
-	    READ_ONCE(vnet->limits.max_pending))
-		return true;
-	atomic_dec(&vnet->nr_pending);
-	return false;
-}
-
-/**
- * vshm_pending_put() - it waits no more
- * @vnet: table
- */
-void vshm_pending_put(struct vshm_net *vnet)
-{
-	atomic_dec(&vnet->nr_pending);
 }
 
 /* Datagram sockets have ports of their own, as UDP has beside TCP. */
@@ -361,6 +338,7 @@ static int __net_init vshm_net_init(struct net *net)
 	xa_init_flags(&vnet->sockets, XA_FLAGS_ALLOC1);
 	xa_init(&vnet->links);
 	xa_init(&vnet->policy);
+	xa_init(&vnet->users);
 	spin_lock_init(&vnet->bind_lock);
 	vnet->next_port = VSHM_PORT_PRIVILEGED + 1 +
 			  get_random_u32() % BIT(30);
@@ -414,6 +392,7 @@ static void __net_exit vshm_net_exit(struct net *net)
 	xa_destroy(&vnet->sockets);
 	xa_destroy(&vnet->links);
 	xa_destroy(&vnet->policy);
+	xa_destroy(&vnet->users);
 	rhltable_destroy(&vnet->ports[1]);
 	rhltable_destroy(&vnet->ports[0]);
 }

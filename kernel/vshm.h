@@ -15,7 +15,7 @@
  *   vsock.c                        what else is in the place of AF_VSOCK
  *   procfs.c sysfs.c diag.c         what one sees of it
  *   event.c trace.h                 what one hears of it
- *   sysctl.c                        limits and defaults
+ *   limits.c sysctl.c               what one may have; limits and defaults
  *
  * Locks, outermost first:
  *
@@ -78,6 +78,7 @@
 #define VSHM_CONNECT_TIMEOUT_MS	2000
 #define VSHM_SOCKETS_DEFAULT	(1 << 20)
 #define VSHM_PENDING_DEFAULT	(1 << 16)
+#define VSHM_LINK_PENDING_DEFAULT (1 << 14)
 
 extern int vshm_family;
 extern struct proto vshm_proto;
@@ -179,6 +180,7 @@ struct vshm_space {
  * @queue: receive queue of a datagram socket, NULL for other types; lives as
  *	long as the socket
  * @space: of a datagram socket that found a ring full and did not wait
+ * @user: who it is counted for, or NULL; as long as the entry
  *
  * The send and the receive queue of a connected type are the rings of @conn. A
  * datagram that was sent is in the receiver's queue or in the ring of a link.
@@ -220,6 +222,7 @@ struct vshm_sock {
 
 	struct vshm_queue	*queue;
 	struct vshm_space	space;
+	struct vshm_user	*user;
 };
 
 static inline struct vshm_sock *vshm_sk(const struct sock *sk)
@@ -253,7 +256,11 @@ static inline bool vshm_is_locked(const struct sock *sk)
  * @buffer_max: bytes; most that a socket option sets, and largest ring
  * @connect_timeout_ms: of a new socket
  * @max_sockets: entries of the table
+ * @max_user_sockets: entries of the table that are of one user
  * @max_pending: connections that wait to be accepted, in all queues
+ * @max_link_pending: those of them that came through one link
+ * @max_memory_kb: KiB for larger rings and for queues of datagrams
+ * @max_user_memory_kb: those of them for the sockets of one user
  *
  * Written by any context that writes to a sysctl, and so read by READ_ONCE().
  */
@@ -263,7 +270,11 @@ struct vshm_limits {
 	unsigned int	buffer_max;
 	unsigned int	connect_timeout_ms;
 	unsigned int	max_sockets;
+	unsigned int	max_user_sockets;
 	unsigned int	max_pending;
+	unsigned int	max_link_pending;
+	unsigned int	max_memory_kb;
+	unsigned int	max_user_memory_kb;
 };
 
 /**
@@ -280,6 +291,8 @@ struct vshm_limits {
  * @nr: number of sockets in @sockets
  * @states: how many of them have each status
  * @nr_pending: connections that wait to be accepted
+ * @users: who made them, by user ID, see limits.c
+ * @memory: bytes that @limits bounds
  * @limits: what is allowed
  * @sysctl_header: files of @limits
  * @sysctl_table: what describes them
@@ -298,6 +311,8 @@ struct vshm_net {
 	atomic_t		nr;
 	atomic_t		states[VSHM_NR_STATES];
 	atomic_t		nr_pending;
+	struct xarray		users;
+	atomic_long_t		memory;
 	struct vshm_limits	limits;
 	struct ctl_table_header	*sysctl_header;
 	struct ctl_table	*sysctl_table;
@@ -405,6 +420,7 @@ struct vshm_datagrams {
  * @slots: connections, by slot; slot 0 stays free
  * @next_gen: generation of the next slot taken; slots.xa_lock
  * @nr_conns: connections that exist, in a slot or not
+ * @nr_pending: those that wait to be accepted, or are about to exist
  * @refs: the attacher's, and one for each connection
  * @released: completed with the last reference
  * @log: bounds what the peer can make the log say
@@ -427,6 +443,7 @@ struct vshm_link {
 	struct xarray			slots;
 	u32				next_gen;
 	atomic_t			nr_conns;
+	atomic_t			nr_pending;
 	refcount_t			refs;
 	struct completion		released;
 	struct ratelimit_state		log;
@@ -471,6 +488,7 @@ enum {
 	VSHM_CONN_DETACHED,	/* no socket uses the rings any more */
 	VSHM_CONN_OVER,		/* all three; the slot is free */
 	VSHM_CONN_GROW_ASKED,	/* a larger ring was asked for; tx_lock */
+	VSHM_CONN_PENDING,	/* it waits to be accepted, see limits.c */
 };
 
 /**
@@ -598,12 +616,21 @@ struct vshm_sock *vshm_table_next(struct vshm_net *vnet,
 				  unsigned long *place);
 unsigned long vshm_table_place(u64 id);
 int vshm_table_active(struct vshm_net *vnet, u32 activity);
-bool vshm_pending_get(struct vshm_net *vnet);
-void vshm_pending_put(struct vshm_net *vnet);
+
+/* limits.c */
+struct vshm_user *vshm_user_get(struct vshm_net *vnet, kuid_t uid);
+void vshm_user_put(struct vshm_net *vnet, struct vshm_user *user);
+bool vshm_memory_charge(struct vshm_sock *vsk, unsigned long bytes);
+void vshm_memory_uncharge(struct vshm_sock *vsk, unsigned long bytes);
+bool vshm_pending_get(struct vshm_link *link);
+void vshm_pending_put(struct vshm_link *link);
+void vshm_pending_mark(struct vshm_conn *conn);
+void vshm_pending_unmark(struct vshm_conn *conn);
+void vshm_pending_end(struct vshm_sock *child);
 
 /* af_vshm.c */
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
-			     gfp_t gfp, int kern);
+			     kuid_t uid, gfp_t gfp, int kern);
 int vshm_autobind(struct vshm_sock *vsk);
 int vshm_parse_address(void *addr, int len, struct sockaddr_vshm **out);
 u32 vshm_options(const struct vshm_sock *vsk);
@@ -699,17 +726,19 @@ void vshm_record_refuse(const struct vshm_record *to, int err,
 			struct vshm_record *rec);
 void vshm_record_receive(struct vshm_link *link,
 			 const struct vshm_record *rec);
-int vshm_record_accept(struct vshm_link *link, struct vshm_sock *vsk,
-		       const struct vshm_record *rec,
-		       const struct vshm_ring_mem *mem);
+struct vshm_conn *vshm_record_accept(struct vshm_link *link,
+				     struct vshm_sock *vsk,
+				     const struct vshm_record *rec,
+				     const struct vshm_ring_mem *mem);
 void vshm_conn_grow(struct vshm_conn *conn);
 
 /* link.c */
 int vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 		   struct vshm_net *vnet, u32 local_cid, u32 peer_cid);
 void vshm_link_destroy(struct vshm_link *link);
-int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_ring_mem *mem);
-void vshm_link_ring_free(struct vshm_link *link,
+int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
+			 struct vshm_ring_mem *mem);
+void vshm_link_ring_free(struct vshm_link *link, struct vshm_sock *vsk,
 			 const struct vshm_ring_mem *mem);
 void vshm_link_info(struct vshm_link *link, struct vshm_link_info *info);
 int vshm_link_publish(struct vshm_link *link);

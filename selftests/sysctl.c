@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* /proc/sys/net/vshm: ranges, namespaces, and that the values count. */
 #include "vshm_bed.h"
+#include "vshm_dgram.h"
 #include "vshm_diag.h"
 #include "vshm_test.h"
 #include <kselftest_harness.h>
@@ -19,7 +20,11 @@ static const struct {
 	{ "buffer_max", 16777216, 524288, 16777216 },
 	{ "connect_timeout_ms", 2000, 1, DAY_MS },
 	{ "max_sockets", 1048576, 1, 4194303 },
+	{ "max_user_sockets", 1048576, 1, 4194303 },
 	{ "max_pending", 65536, 1, 4194303 },
+	{ "max_link_pending", 16384, 1, 4194303 },
+	{ "max_memory_kb", UINT32_MAX, 0, UINT32_MAX },
+	{ "max_user_memory_kb", UINT32_MAX, 0, UINT32_MAX },
 };
 
 static int set(const char *name, const char *value)
@@ -221,6 +226,159 @@ TEST_F(limits, pending)
 		close(l[i]);
 	}
 	close(fd);
+}
+
+/* Who connects has one of his own; what waits is the listener's owner's. */
+TEST_F(limits, user_sockets)
+{
+	int root[2], other[2];
+	uint32_t port;
+
+	ASSERT_EQ(0, set_num("max_user_sockets", 2));
+	for (int i = 0; i < 2; i++)
+		root[i] = vshm_socket(0);
+	EXPECT_EQ(-1, vshm_socket(0));
+	EXPECT_EQ(ENOBUFS, errno);
+	ASSERT_EQ(0, seteuid(65534));
+	other[0] = vshm_listener(4);
+	other[1] = vshm_socket(0);
+	port = vshm_port(other[0]);
+	EXPECT_LE(0, other[1]);
+	EXPECT_EQ(-1, vshm_socket(0));
+	EXPECT_EQ(ENOBUFS, errno);
+	ASSERT_EQ(0, seteuid(0));
+	EXPECT_EQ(-1, vshm_connect(root[0], VSHM_CID_LOCAL, port));
+	EXPECT_EQ(ENOBUFS, errno);
+	close(other[1]);
+	EXPECT_EQ(0, vshm_connect(root[0], VSHM_CID_LOCAL, port));
+	close(root[1]);
+	root[1] = vshm_socket(0);
+	EXPECT_LE(0, root[1]);
+	for (int i = 0; i < 2; i++)
+		close(root[i]);
+	close(other[0]);
+}
+
+/* The connections of one link leave room for those of another. */
+TEST_F(limits, link_pending)
+{
+	int host = vshm_ns_new(), guest[2] = { vshm_ns_new(), vshm_ns_new() };
+	struct vshm_bed bed[2];
+	int listener, fd[3];
+	uint32_t port;
+
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, vshm_bed_link(&bed[i], host, 2, guest[i], 3 + i));
+	listener = vshm_ns_listener(host, 8);
+	port = vshm_port(listener);
+	ASSERT_EQ(0, vshm_ns_enter(host));
+	ASSERT_EQ(0, set_num("max_link_pending", 1));
+	fd[0] = vshm_ns_connect(guest[0], 2, port);
+	ASSERT_LE(0, fd[0]);
+	EXPECT_TRUE(vshm_bed_wait(&bed[0], 0, "pending", "1"));
+	EXPECT_EQ(-1, vshm_ns_connect(guest[0], 2, port));
+	EXPECT_EQ(ECONNREFUSED, errno);
+	fd[1] = vshm_ns_connect(guest[1], 2, port);
+	EXPECT_LE(0, fd[1]);
+	/* accepted: another may come */
+	close(accept(listener, NULL, NULL));
+	EXPECT_TRUE(vshm_bed_wait(&bed[0], 0, "pending", "0"));
+	fd[2] = vshm_ns_connect(guest[0], 2, port);
+	EXPECT_LE(0, fd[2]);
+	EXPECT_TRUE(vshm_bed_wait(&bed[0], 0, "pending", "1"));
+	close(listener);
+	for (int i = 0; i < 2; i++)
+		EXPECT_TRUE(vshm_bed_wait(&bed[i], 0, "pending", "0"));
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+	for (int i = 0; i < 2; i++)
+		vshm_bed_free(&bed[i]);
+}
+
+/* A queue stays as small as the first ring when nothing larger may be had. */
+TEST_F(limits, memory)
+{
+	int fd[2], more[2];
+
+	ASSERT_EQ(0, set_num("max_memory_kb", 64));
+	ASSERT_EQ(0, vshm_pair_open(fd));
+	ASSERT_LT(0, vshm_send_full(fd[0], 0));
+	EXPECT_EQ(32768U, vshm_diag_num(fd[0], "tx.ring"));
+	ASSERT_EQ(0, vshm_pair_open(more));
+	ASSERT_LT(0, vshm_send_full(more[0], 0));
+	EXPECT_EQ(16384U, vshm_diag_num(more[0], "tx.ring"));
+	/* what was given back can be had again */
+	for (int i = 0; i < 2; i++) {
+		close(fd[i]);
+		close(more[i]);
+	}
+	ASSERT_EQ(0, vshm_pair_open(fd));
+	ASSERT_LT(0, vshm_send_full(fd[0], 0));
+	EXPECT_EQ(32768U, vshm_diag_num(fd[0], "tx.ring"));
+	close(fd[0]);
+	close(fd[1]);
+	ASSERT_EQ(0, set_num("max_memory_kb", 0));
+	ASSERT_EQ(0, vshm_pair_open(fd));
+	EXPECT_EQ(2048, vshm_send_full(fd[0], 0));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Each user has as much, whatever others have. */
+TEST_F(limits, user_memory)
+{
+	static const uid_t users[] = { 0, 65534, 0 };
+	static const unsigned int rings[] = { 32768, 32768, 16384 };
+	int fd[3][2];
+
+	ASSERT_EQ(0, set_num("max_user_memory_kb", 64));
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, seteuid(users[i]));
+		ASSERT_EQ(0, vshm_pair_open(fd[i]));
+		ASSERT_LT(0, vshm_send_full(fd[i][0], 0));
+		EXPECT_EQ(rings[i], vshm_diag_num(fd[i][0], "tx.ring"));
+		ASSERT_EQ(0, seteuid(0));
+	}
+	for (int i = 0; i < 3; i++) {
+		close(fd[i][0]);
+		close(fd[i][1]);
+	}
+}
+
+/* A packet that needs a larger ring waits for it; EAGAIN who does not wait. */
+TEST_F(limits, memory_of_packets)
+{
+	char buf[8000] = "";
+	int fd[2];
+
+	ASSERT_EQ(0, set_num("max_memory_kb", 0));
+	ASSERT_EQ(0, socketpair(vshm_family(), SOCK_SEQPACKET, 0, fd));
+	EXPECT_EQ(-1, send(fd[0], buf, sizeof(buf), MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_EQ(1000, send(fd[0], buf, 1000, 0));
+	ASSERT_EQ(0, set_num("max_memory_kb", 1024));
+	EXPECT_EQ(8000, send(fd[0], buf, sizeof(buf), 0));
+	EXPECT_EQ(1000, recv(fd[1], buf, sizeof(buf), 0));
+	EXPECT_EQ(8000, recv(fd[1], buf, sizeof(buf), 0));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+TEST_F(limits, memory_of_datagrams)
+{
+	int a = vshm_dgram_bound(), b = vshm_dgram_bound();
+	uint32_t port = vshm_port(b);
+	char buf[100] = "";
+
+	ASSERT_EQ(0, set_num("max_memory_kb", 0));
+	EXPECT_EQ(100, vshm_sendto(a, buf, 100, 0, VSHM_CID_LOCAL, port));
+	EXPECT_EQ(1U, vshm_diag_num(b, "drops"));
+	ASSERT_EQ(0, set_num("max_memory_kb", 16));
+	EXPECT_EQ(100, vshm_sendto(a, buf, 100, 0, VSHM_CID_LOCAL, port));
+	EXPECT_EQ(100, recv(b, buf, sizeof(buf), MSG_DONTWAIT));
+	EXPECT_EQ(1U, vshm_diag_num(b, "drops"));
+	close(a);
+	close(b);
 }
 
 TEST_HARNESS_MAIN

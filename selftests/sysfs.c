@@ -173,12 +173,18 @@ TEST_F(sysfs, loopback)
 	ASSERT_EQ(0, vshm_pair_open(fd));
 	EXPECT_FILE("loopback", "connections", 2);
 	EXPECT_FILE("loopback", "rings", 2);
+	EXPECT_FILE("loopback", "pending", 0);
+	EXPECT_FILE("loopback", "datagram_drops", 0);
+	EXPECT_FILE("sockets", "memory", 0);
 	ASSERT_EQ(0, vshm_send_all(fd[0], 1000, 1000, 0, 0));
 	ASSERT_EQ(0, vshm_recv_all(fd[1], 1000, 1000, 0, 0));
 	EXPECT_FILE("loopback", "tx_bytes", 1000);
 	EXPECT_FILE("loopback", "rx_bytes", 1000);
+	ASSERT_LT(0, vshm_send_full(fd[0], 0));
+	EXPECT_LT(100000U, number("sockets", "memory"));
 	close(fd[0]);
 	close(fd[1]);
+	EXPECT_FILE("sockets", "memory", 0);
 	EXPECT_FILE("loopback", "rings", 0);
 	EXPECT_FILE("loopback", "ring_bytes", 0);
 }

@@ -34,6 +34,10 @@ typedef int64_t s64;
 typedef unsigned int gfp_t;
 typedef unsigned int __poll_t;
 typedef struct { unsigned int val; } kuid_t;
+#define INVALID_UID		((kuid_t) { ~0U })
+#define uid_valid(uid)		((uid).val != ~0U)
+#define __kuid_val(uid)		((uid).val)
+#define current_fsuid()		((kuid_t) { 0 })
 typedef s64 ktime_t;
 typedef unsigned short sa_family_t;
 struct sockaddr { sa_family_t sa_family; char sa_data[14]; };
@@ -111,6 +115,7 @@ extern unsigned long jiffies;
 #define MAX_ERRNO	4095
 #define ERR_PTR(e)	((void *)(long)(e))
 #define PTR_ERR(p)	((long)(p))
+#define PTR_ERR_OR_ZERO(p)	(IS_ERR(p) ? (int)PTR_ERR(p) : 0)
 #define IS_ERR(p)	((unsigned long)(p) >= (unsigned long)-MAX_ERRNO)
 #define ENOIOCTLCMD	515
 #define ERESTARTSYS	512
@@ -168,6 +173,7 @@ typedef struct { int v; } refcount_t;
 #define atomic_dec_return(a)	(--(a)->v)
 #define atomic_long_add(n, a)	((void)((a)->v += (long)(n)))
 #define atomic_long_sub(n, a)	((void)((a)->v -= (long)(n)))
+#define atomic_long_add_return(n, a)	((a)->v += (long)(n))
 #define atomic_long_dec(a)	((void)(a)->v--)
 #define atomic_long_inc(a)	((void)(a)->v++)
 #define atomic_long_read(a)	((a)->v)

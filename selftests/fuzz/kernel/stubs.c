@@ -22,7 +22,11 @@ int vshm_sysctl_init(struct vshm_net *vnet)
 		.buffer_max		= VSHM_BUFFER_MAX,
 		.connect_timeout_ms	= 2000,
 		.max_sockets		= 48,
+		.max_user_sockets	= 40,
 		.max_pending		= 4,
+		.max_link_pending	= 3,
+		.max_memory_kb		= UINT_MAX,
+		.max_user_memory_kb	= UINT_MAX,
 	};
 	return 0;
 }
