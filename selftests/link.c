@@ -415,6 +415,8 @@ TEST_F_TIMEOUT(link, heap_exhausted, 120)
 	while (n--)
 		close(fd[n]);
 	close(listener);
+	/* the memory of those that are gone is no sign */
+	EXPECT_TRUE(vshm_bed_wait(&self->bed, 1, "connections", "1"));
 	end = vshm_now_ms() + VSHM_WAIT_MS;
 	while (vshm_bed_num(&self->bed, 1, "heap_used") < FULL &&
 	       vshm_now_ms() < end) {
