@@ -160,7 +160,7 @@ static int vshm_ivshmem_start(struct pci_dev *pdev, struct vshm_ivshmem *dev)
 	if (vectors != VSHM_VECTORS) {
 		dev_err(&pdev->dev, "%d MSI-X vectors: use QEMU's ivshmem-doorbell with vectors=%d\n",
 			max(vectors, 0), VSHM_VECTORS);
-		return -EINVAL;
+		return -ENODEV;
 	}
 	err = pci_alloc_irq_vectors(pdev, VSHM_VECTORS, VSHM_VECTORS,
 				    PCI_IRQ_MSIX);

@@ -213,6 +213,16 @@ monitor_end()
 	wait "$pid" 2>/dev/null || true
 }
 
+# plug: gives VM B, to whose QEMU there is a conversation, its device
+plug()
+{
+	qmp '{"execute": "chardev-add", "arguments": {"id": "link", "backend":
+		{"type": "socket", "data": {"server": false, "addr":
+		{"type": "unix", "data": {"path": "'"$RUN/vshmd/4"'"}}}}}}' \
+	    '{"execute": "device_add", "arguments": {"driver": "ivshmem-doorbell",
+		"id": "ivshmem", "chardev": "link", "vectors": 2}}'
+}
+
 killed()
 {
 	busy
@@ -352,11 +362,7 @@ replug()
 	vm B 'eventually 5 [ -z "$(grep -l 0x1110 /sys/bus/pci/devices/*/device)" ]'
 	# in use until QEMU has done its part
 	eventually 5 qmp '{"execute": "chardev-remove", "arguments": {"id": "link"}}'
-	qmp '{"execute": "chardev-add", "arguments": {"id": "link", "backend":
-		{"type": "socket", "data": {"server": false, "addr":
-		{"type": "unix", "data": {"path": "'"$RUN/vshmd/4"'"}}}}}}' \
-	    '{"execute": "device_add", "arguments": {"driver": "ivshmem-doorbell",
-		"id": "ivshmem", "chardev": "link", "vectors": 2}}'
+	plug
 	monitor_end
 }
 

@@ -56,11 +56,11 @@ test_200_connections_at_once()
 	stress --parallel 200
 }
 
-# recipe NUMBER: the command of that number in a section of operators.rst
+# recipe SECTION NUMBER: the command of that number in a section of operators.rst
 recipe()
 {
-	awk -v number="$1" '
-	/^Beyond one host$/ { here = 1 }
+	awk -v section="$1" -v number="$2" '
+	$0 == section { here = 1 }
 	here && /^    / { if (!within) n++; if (n == number) print }
 	{ within = /^    / }' "$TOP/Documentation/operators.rst"
 }
@@ -84,8 +84,8 @@ test_beyond_one_host()
 	second ip link set veth0 up
 	echo 192.0.2.1 first-host >/etc/hosts
 
-	echo 'exec $(recipe 1)' >/tmp/on-first
-	echo 'exec $(recipe 2)' >/tmp/on-second
+	echo 'exec $(recipe "Beyond one host" 1)' >/tmp/on-first
+	echo 'exec $(recipe "Beyond one host" 2)' >/tmp/on-second
 	cat /tmp/on-*
 	background first sh /tmp/on-first
 	background second_proxy nsenter -t \$pid -n sh /tmp/on-second
@@ -97,6 +97,26 @@ test_beyond_one_host()
 		signal \$name TERM
 		join \$name 5 || true
 	done
+	rm /tmp/sent /tmp/back"
+	vm A 'signal service TERM; join service 5 || true; eventually 5 no_sockets'
+}
+
+# A guest whose monitor has no ivshmem-doorbell reaches guest 3 over a Unix socket;
+# B is the host, and a socat there is the monitor.
+test_proxy_for_other_monitors()
+{
+	vm A 'background service socat "$(listen 5000),fork" PIPE
+	      eventually 5 has_sockets 1 l.port 5000 state LISTENING'
+	vm -t 200 B "
+	echo 'exec $(recipe "Other machine monitors" 1)' >/tmp/proxy
+	cat /tmp/proxy
+	background proxy sh /tmp/proxy
+	eventually 5 [ -S /run/vm.vsock_5000 ]
+	head -c 4m /dev/urandom >/tmp/sent
+	socat -t 100 - UNIX-CONNECT:/run/vm.vsock_5000 </tmp/sent >/tmp/back
+	cmp /tmp/sent /tmp/back
+	signal proxy TERM
+	join proxy 5 || true
 	rm /tmp/sent /tmp/back"
 	vm A 'signal service TERM; join service 5 || true; eventually 5 no_sockets'
 }

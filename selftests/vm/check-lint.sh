@@ -11,7 +11,7 @@ lint_tree()
 {
 	local release tarball
 
-	release=$("$VM_DIR/kernel.sh" | cut -d. -f1,2)
+	release=$("$VM_DIR/kernel.sh" --source)
 	tarball=/usr/src/linux-source-$release.tar.xz
 	LINT_TREE=$CACHE/lint-$release
 	[ ! -e "$LINT_TREE/scripts" ] || return 0
@@ -46,7 +46,7 @@ lint_module()
 
 	shift
 	lint_copy "$name"
-	if ! env -u MAKEFLAGS -u MFLAGS make -C "${KDIR:-/lib/modules/$("$VM_DIR/kernel.sh")/build}" \
+	if ! env -u MAKEFLAGS -u MFLAGS make -C "/lib/modules/$LINT_KERNEL/build" \
 		-j"$(nproc)" M="$LINT/$name" "$@" modules >"$LINT/$name.log" 2>&1; then
 		cat "$LINT/$name.log"
 		return 1
@@ -116,6 +116,14 @@ lint_clang_tidy()
 		grep -E ': (warning|error): ' || true
 }
 
+# Versions of the kernel are looked at in one place.
+lint_versions()
+{
+	cd "$TOP" || return
+	lint_sources 'kernel/*.[ch]' 'uapi/*.h' | grep -v '^kernel/compat\.h$' |
+		xargs grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION\(|UTS_RELEASE' || true
+}
+
 lint_shellcheck()
 {
 	cd "$TOP" || return
@@ -154,11 +162,13 @@ check_lint()
 	local checker all=1
 
 	"$VM_DIR/deps.sh" build check lint
+	# checkers and compilers are those of this machine, so the kernel is, too
+	LINT_KERNEL=$(unset KERNEL KDIR; "$VM_DIR/kernel.sh")
 	mkdir -p "$LINT"
 	grep -v '^#' "$VM_DIR/lint.allow" | grep . >"$LINT/allow"
 	: >"$LINT/allowed"
 	lint_tree
-	for checker in checkpatch gcc-sparse clang coccinelle clang-tidy shellcheck; do
+	for checker in checkpatch gcc-sparse clang coccinelle clang-tidy versions shellcheck; do
 		if selected "lint: $checker"; then
 			attempt "lint: $checker" lint_run "$checker"
 		else

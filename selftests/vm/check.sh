@@ -65,6 +65,13 @@ make_files()
 		DESTDIR="$RUN/installed" INSTALL_MOD_PATH="$RUN/installed" "$1"
 }
 
+# loaded_by ALIAS MODULE: of those that were installed there
+loaded_by()
+{
+	modprobe -d "$RUN/installed" -S "$KERNEL" --show-depends "$1" | tee /dev/stderr |
+		tail -n 1 | grep "/$2\.ko"
+}
+
 install_and_uninstall()
 {
 	local root=$RUN/installed file left
@@ -85,6 +92,11 @@ install_and_uninstall()
 	for file in vshm vshm_host vshm_ivshmem; do
 		modinfo -F vermagic "$root/lib/modules/$KERNEL"/*/$file.ko* | grep "^$KERNEL "
 	done
+	# what is asked for by a socket, by opening /dev/vshm, and for the device
+	depmod -b "$root" "$KERNEL"
+	loaded_by net-pf-18 vshm
+	loaded_by char-major-10-250 vshm_host
+	loaded_by pci:v00001AF4d00001110sv00001AF4sd00001100bc05sc00i00 vshm_ivshmem
 	# what another program brought, and what was changed
 	touch "$root/usr/local/bin/other"
 	echo "// of the administrator" >>"$root/etc/vshm/vshmd.conf"
@@ -134,7 +146,7 @@ for phase in "$@"; do
 	loopback)	check_loopback "${programs[@]}"
 			[ -n "${VM_DEBUG:-}" ] || check_as_vsock
 			[ -n "${VM_DEBUG:-}" ] || check_counted ;;
-	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,dgram,command,failure,hostile,lifecycle}.sh ;;
+	two-vm)		check_two_vm "$TOP"/selftests/two_vm/{transfer,dgram,command,failure,hostile,devices,lifecycle}.sh ;;
 	lifecycle)	check_loopback lifecycle
 			check_two_vm "$TOP/selftests/two_vm/lifecycle.sh" ;;
 	big)		check_two_vm "$TOP/selftests/two_vm/big.sh" ;;
