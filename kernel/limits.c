@@ -108,7 +108,7 @@ static bool vshm_memory_add(atomic_long_t *memory, unsigned long bytes,
 /**
  * vshm_memory_charge() - count memory for the queues of a socket
  * @vsk: socket whose entry is held
- * @bytes: how much
+ * @bytes: how much; none is always granted, even when a limit was lowered
  *
  * Context: any.
  * Return: false when the namespace or the user has all that it may have.
@@ -118,6 +118,8 @@ bool vshm_memory_charge(struct vshm_sock *vsk, unsigned long bytes)
 	struct vshm_net *vnet = vsk->vnet;
 	struct vshm_limits *limits = &vnet->limits;
 
+	if (!bytes)
+		return true;
 	if (!vshm_memory_add(&vnet->memory, bytes,
 			     READ_ONCE(limits->max_memory_kb)))
 		return false;

@@ -57,6 +57,12 @@ void vshm_link_destroy(struct vshm_link *link)
 	free_percpu(link->stats);
 }
 
+/* What the user of a socket is charged for a ring: the first one is free. */
+static unsigned long vshm_link_ring_charge(const struct vshm_ring_mem *mem)
+{
+	return mem->order > VSHM_RING_ORDER_MIN ? VSHM_RING_BYTES(mem->order) : 0;
+}
+
 /**
  * vshm_link_ring_alloc() - allocate a ring of this end, and count it
  * @link: link
@@ -69,15 +75,14 @@ void vshm_link_destroy(struct vshm_link *link)
 int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
 			 struct vshm_ring_mem *mem)
 {
+	unsigned long charge = vshm_link_ring_charge(mem);
 	int err;
 
-	if (mem->order > VSHM_RING_ORDER_MIN &&
-	    !vshm_memory_charge(vsk, VSHM_RING_BYTES(mem->order)))
+	if (!vshm_memory_charge(vsk, charge))
 		return -ENOBUFS;
 	err = link->ops->alloc(link, mem);
 	if (err) {
-		if (mem->order > VSHM_RING_ORDER_MIN)
-			vshm_memory_uncharge(vsk, VSHM_RING_BYTES(mem->order));
+		vshm_memory_uncharge(vsk, charge);
 		return err;
 	}
 	atomic_long_inc(&link->nr_rings);
@@ -96,8 +101,7 @@ int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
 void vshm_link_ring_free(struct vshm_link *link, struct vshm_sock *vsk,
 			 const struct vshm_ring_mem *mem)
 {
-	if (mem->order > VSHM_RING_ORDER_MIN)
-		vshm_memory_uncharge(vsk, VSHM_RING_BYTES(mem->order));
+	vshm_memory_uncharge(vsk, vshm_link_ring_charge(mem));
 	atomic_long_dec(&link->nr_rings);
 	atomic_long_sub(VSHM_RING_BYTES(mem->order), &link->ring_bytes);
 	link->ops->free(link, mem);
