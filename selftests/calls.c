@@ -611,12 +611,26 @@ TEST_F(conn, connect_to_nobody)
 	close(listener);
 }
 
+/* Bytes that came through a connection which waits at the listener: 1, or -1. */
+static ssize_t carry_and_close(int fd, int listener)
+{
+	int s = accept(listener, NULL, NULL);
+	ssize_t n = send(fd, "x", 1, 0);
+	char b;
+
+	if (n == 1)
+		n = recv(s, &b, 1, 0);
+	close(fd);
+	close(s);
+	close(listener);
+	return n;
+}
+
 /* The answer comes later, or was there at once. */
 TEST_F(conn, connect_without_blocking)
 {
-	int listener = vshm_place_listener(&self->p, 1), s;
+	int listener = vshm_place_listener(&self->p, 1);
 	int fd = vshm_place_socket(&self->p);
-	char b;
 
 	ASSERT_EQ(0, vshm_nonblock(fd));
 	if (vshm_connect(fd, self->p.cid, vshm_port(listener))) {
@@ -626,20 +640,14 @@ TEST_F(conn, connect_without_blocking)
 	}
 	EXPECT_EQ(-1, vshm_connect(fd, self->p.cid, vshm_port(listener)));
 	EXPECT_EQ(EISCONN, errno);
-	s = accept(listener, NULL, NULL);
-	ASSERT_EQ(1, send(fd, "x", 1, 0));
-	EXPECT_EQ(1, recv(s, &b, 1, 0));
-	close(fd);
-	close(s);
-	close(listener);
+	EXPECT_EQ(1, carry_and_close(fd, listener));
 }
 
 TEST_F(conn, connect_again_after_failure)
 {
 	int listener = vshm_place_listener(&self->p, 1);
 	uint32_t port = vshm_port(listener);
-	int fd = vshm_place_socket(&self->p), s;
-	char b;
+	int fd = vshm_place_socket(&self->p);
 
 	close(listener);
 	for (int i = 0; i < 3; i++) {
@@ -648,12 +656,7 @@ TEST_F(conn, connect_again_after_failure)
 	}
 	listener = vshm_place_listener(&self->p, 1);
 	ASSERT_EQ(0, vshm_connect(fd, self->p.cid, vshm_port(listener)));
-	s = accept(listener, NULL, NULL);
-	ASSERT_EQ(1, send(fd, "x", 1, 0));
-	EXPECT_EQ(1, recv(s, &b, 1, 0));
-	close(fd);
-	close(s);
-	close(listener);
+	EXPECT_EQ(1, carry_and_close(fd, listener));
 }
 
 /* All that one can wait with; what was there is no edge. */
