@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A table of 50,000 sockets is listed by sock_diag, in /proc and by the command
- * vshm, while others come and go: each that stays is there, none twice.
+ * vshm, while others come and go: each that stays is there, none twice. On a
+ * kernel that is slower by VM_SLOW, as one that watches itself, there are fewer.
  */
 #include "vshm_diag.h"
 #include "vshm_pair.h"
@@ -157,6 +158,7 @@ static uint64_t raise_limit(uint64_t files)
 }
 
 FIXTURE(many) {
+	int nr;
 	int *fd;
 	struct ids stable;
 	struct ids seen;
@@ -166,16 +168,17 @@ FIXTURE(many) {
 
 FIXTURE_SETUP(many)
 {
-	if (!raise_limit(STABLE + 1000))
-		SKIP(return, "needs %d descriptors", STABLE);
-	self->fd = calloc(STABLE, sizeof(int));
-	for (int i = 0; i < STABLE; i++) {
+	self->nr = STABLE / vshm_slow();
+	if (!raise_limit(self->nr + 1000))
+		SKIP(return, "needs %d descriptors", self->nr);
+	self->fd = calloc(self->nr, sizeof(int));
+	for (int i = 0; i < self->nr; i++) {
 		self->fd[i] = vshm_socket(0);
 		ASSERT_LE(0, self->fd[i]) {
 			TH_LOG("%d: %s", i, strerror(errno));
 		}
 	}
-	ASSERT_EQ(STABLE, list_diag(&self->stable));
+	ASSERT_EQ(self->nr, list_diag(&self->stable));
 	self->call.fn = churn;
 	self->call.buf = &self->churn;
 	ASSERT_EQ(0, vshm_call_start(&self->call));
@@ -185,9 +188,9 @@ FIXTURE_TEARDOWN(many)
 {
 	__atomic_store_n(&self->churn.stop, true, __ATOMIC_RELEASE);
 	vshm_call_end(&self->call);
-	EXPECT_LT(100, self->churn.opened);
+	EXPECT_LT(10, self->churn.opened);
 	EXPECT_EQ(0, missing(&self->stable, &self->seen));
-	for (int i = 0; i < STABLE; i++)
+	for (int i = 0; i < self->nr; i++)
 		close(self->fd[i]);
 }
 
@@ -206,19 +209,19 @@ static int list(FIXTURE_DATA(many) *self, const char *what,
 
 TEST_F_TIMEOUT(many, sock_diag, 240)
 {
-	EXPECT_LE(STABLE, list(self, "sock_diag", list_diag));
+	EXPECT_LE(self->nr, list(self, "sock_diag", list_diag));
 }
 
 TEST_F_TIMEOUT(many, procfs, 240)
 {
-	EXPECT_LE(STABLE, list(self, "/proc/net/vshm", list_proc));
+	EXPECT_LE(self->nr, list(self, "/proc/net/vshm", list_proc));
 }
 
 TEST_F_TIMEOUT(many, command, 240)
 {
 	if (system("command -v vshm >/dev/null"))
 		SKIP(return, "vshm is not in the PATH");
-	EXPECT_LE(STABLE, list(self, "vshm socket -e", list_command));
+	EXPECT_LE(self->nr, list(self, "vshm socket -e", list_command));
 }
 
 TEST_HARNESS_MAIN
