@@ -84,13 +84,19 @@ static void print_row(const char *name, const double *values, int n)
 	printf("\n");
 }
 
-/* How many times as good; above 1 is better in every row. */
-static void print_ratios(int ours, int other, const double *a, const double *b,
-			 int n)
+/* Of AF_VSHM, the type that a neighbour is compared with. */
+static int ours(int other)
+{
+	return peers[other].type == SOCK_SEQPACKET ? VSHM_SEQPACKET :
+	       peers[other].type == SOCK_DGRAM ? VSHM_DGRAM : VSHM;
+}
+
+/* How many times as good as @other; above 1 is better in every row. */
+static void print_ratios(int other, const double *a, const double *b, int n)
 {
 	char name[40];
 
-	if (!peers[ours].present || !peers[other].present || !any(a, n) ||
+	if (!peers[ours(other)].present || !peers[other].present || !any(a, n) ||
 	    !any(b, n))
 		return;
 	snprintf(name, sizeof(name), "over %s", peers[other].name);
@@ -111,12 +117,8 @@ static void print_streams(void)
 	print_sizes("one way, MB/s");
 	for (int i = 0; i < NR_PEERS; i++)
 		print_row(peers[i].name, peers[i].r.stream, n);
-	for (int i = UNIX; i < NR_PEERS; i++) {
-		int ours = peers[i].type == SOCK_SEQPACKET ? VSHM_SEQPACKET :
-			   peers[i].type == SOCK_DGRAM ? VSHM_DGRAM : VSHM;
-
-		print_ratios(ours, i, peers[ours].r.stream, peers[i].r.stream, n);
-	}
+	for (int i = UNIX; i < NR_PEERS; i++)
+		print_ratios(i, peers[ours(i)].r.stream, peers[i].r.stream, n);
 }
 
 static void print_duplex(void)
@@ -132,27 +134,26 @@ static void print_duplex(void)
 		print_row(peers[i].name, peers[i].r.duplex, plan.nr_sizes);
 }
 
+struct times {
+	double row[5];
+};
+
+static struct times times(int peer)
+{
+	const struct results *r = &peers[peer].r;
+
+	return (struct times){ { r->rtt.mean, r->rtt.p50, r->rtt.p99, r->rtt.p999,
+				 r->connect } };
+}
+
 static void print_times(void)
 {
 	printf("\n%-16s %9s %9s %9s %9s %9s\n", "us", "64 B rtt", "p50", "p99",
 	       "p99.9", "connect");
-	for (int i = 0; i < NR_PEERS; i++) {
-		const struct peer *p = &peers[i];
-		double row[] = { p->r.rtt.mean, p->r.rtt.p50, p->r.rtt.p99,
-				 p->r.rtt.p999, p->r.connect };
-
-		print_row(p->name, row, 5);
-	}
+	for (int i = 0; i < NR_PEERS; i++)
+		print_row(peers[i].name, times(i).row, 5);
 	for (int i = UNIX; i < NR_PEERS; i++)
-		print_ratios(i, VSHM,
-			     (double []){ peers[i].r.rtt.mean, peers[i].r.rtt.p50,
-					  peers[i].r.rtt.p99, peers[i].r.rtt.p999,
-					  peers[i].r.connect },
-			     (double []){ peers[VSHM].r.rtt.mean,
-					  peers[VSHM].r.rtt.p50,
-					  peers[VSHM].r.rtt.p99,
-					  peers[VSHM].r.rtt.p999,
-					  peers[VSHM].r.connect }, 5);
+		print_ratios(i, times(i).row, times(ours(i)).row, 5);
 }
 
 static void print_growth(void)
