@@ -57,6 +57,7 @@ struct latency {
  * @duplex: both directions together, MB/s
  * @parallel: one pair alone, and all pairs together, MB/s
  * @rtt: 64 bytes there and back
+ * @polled: the same with SO_BUSY_POLL
  * @connect: microseconds
  * @growth_stream: microseconds a message of 64 bytes
  * @growth_rtt: microseconds
@@ -73,6 +74,7 @@ struct results {
 	double duplex[SIZES_MAX];
 	double parallel[2];
 	struct latency rtt;
+	struct latency polled;
 	double connect;
 	double growth_stream[GROWTH_MAX];
 	double growth_rtt[GROWTH_MAX];
@@ -148,7 +150,7 @@ double measure_stream(const struct peer *p, size_t size);
 double measure_copies(size_t size);
 double measure_duplex(const struct peer *p, size_t size);
 double measure_parallel(const struct peer *p, size_t size, int pairs);
-struct latency measure_latency(const struct peer *p);
+struct latency measure_latency(const struct peer *p, unsigned int busy_poll);
 double measure_connect(const struct peer *p);
 
 /* growth.c */

@@ -71,7 +71,7 @@ void measure_growth(struct peer *p)
 			break;
 		}
 		p->r.growth_stream[i] = PING / measure_stream(p, PING);
-		p->r.growth_rtt[i] = measure_latency(p).mean;
+		p->r.growth_rtt[i] = measure_latency(p, 0).mean;
 	}
 	/* fewer are lost in what the kernel keeps for the next time */
 	if (n >= 1000)
@@ -113,7 +113,7 @@ void measure_stalled(struct peer *p)
 		die("fill a connection");
 	pthread_create(&thread, NULL, block, &c);
 	p->r.stalled_stream = PING / measure_stream(p, PING);
-	p->r.stalled_rtt = measure_latency(p).mean;
+	p->r.stalled_rtt = measure_latency(p, 0).mean;
 	drop_idle(p);
 	pthread_join(thread, NULL);
 	channel_close(&c);

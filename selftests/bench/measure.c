@@ -278,15 +278,16 @@ static void percentiles(const struct channel *c, uint64_t count,
 /**
  * measure_latency() - 64 bytes there and back
  * @p: whom
+ * @busy_poll: SO_BUSY_POLL of both ends, microseconds
  *
  * Return: the times, in microseconds.
  */
-struct latency measure_latency(const struct peer *p)
+struct latency measure_latency(const struct peer *p, unsigned int busy_poll)
 {
 	uint64_t count = 4000 * plan.scale + 1, warm = count / 8 + 1;
 	struct order o = {
 		.kind = ORDER_ECHO,
-		.busy_poll = p->address ? plan.busy_poll : 0,
+		.busy_poll = busy_poll,
 		.size = PING,
 		.warm = warm,
 		.count = 2 * count,

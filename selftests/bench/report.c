@@ -135,7 +135,7 @@ static void print_duplex(void)
 }
 
 struct times {
-	double row[5];
+	double row[6];
 };
 
 static struct times times(int peer)
@@ -143,17 +143,20 @@ static struct times times(int peer)
 	const struct results *r = &peers[peer].r;
 
 	return (struct times){ { r->rtt.mean, r->rtt.p50, r->rtt.p99, r->rtt.p999,
-				 r->connect } };
+				 r->connect, r->polled.mean } };
 }
 
 static void print_times(void)
 {
-	printf("\n%-16s %9s %9s %9s %9s %9s\n", "us", "64 B rtt", "p50", "p99",
+	int n = plan.busy_poll ? 6 : 5;
+
+	printf("\n%-16s %9s %9s %9s %9s %9s", "us", "64 B rtt", "p50", "p99",
 	       "p99.9", "connect");
+	printf(plan.busy_poll ? " %9s\n" : "\n", "polled");
 	for (int i = 0; i < NR_PEERS; i++)
-		print_row(peers[i].name, times(i).row, 5);
+		print_row(peers[i].name, times(i).row, n);
 	for (int i = UNIX; i < NR_PEERS; i++)
-		print_ratios(i, times(i).row, times(ours(i)).row, 5);
+		print_ratios(i, times(i).row, times(ours(i)).row, n);
 }
 
 static void print_growth(void)
@@ -248,6 +251,7 @@ int report_json(const char *path)
 			continue;
 		fprintf(out, "%s\n  \"%s\": {\n"
 			"    \"rtt_us\": {\"mean\": %.3f, \"p50\": %.3f, \"p99\": %.3f, \"p99.9\": %.3f},\n"
+			"    \"rtt_polled_us\": %.3f,\n"
 			"    \"connect_us\": %.3f,\n"
 			"    \"parallel_mb_s\": [%.3f, %.3f],\n"
 			"    \"idle_kib\": %.3f,\n"
@@ -255,7 +259,7 @@ int report_json(const char *path)
 			"    \"bind_us\": [%.3f, %.3f],\n"
 			"    \"bind_connect_us\": [%.3f, %.3f]",
 			comma, p->name, p->r.rtt.mean, p->r.rtt.p50, p->r.rtt.p99,
-			p->r.rtt.p999, p->r.connect, p->r.parallel[0], p->r.parallel[1],
+			p->r.rtt.p999, p->r.polled.mean, p->r.connect, p->r.parallel[0], p->r.parallel[1],
 			p->r.idle_kib, p->r.stalled_stream, p->r.stalled_rtt,
 			p->r.bind[0], p->r.bind[1], p->r.bind_connect[0],
 			p->r.bind_connect[1]);

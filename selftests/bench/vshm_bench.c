@@ -107,7 +107,7 @@ static const struct argp_option options[] = {
 	{ "bound", OPT_BOUND, "N", 0, "bind and connect, also beside so many listeners", 0 },
 	{ "pairs", OPT_PAIRS, "N", 0, "connections of parallel", 0 },
 	{ "calls", OPT_CALLS, "send|write", 0, "calls used on sockets", 0 },
-	{ "busy-poll", OPT_POLL, "USEC", 0, "SO_BUSY_POLL for latency", 0 },
+	{ "busy-poll", OPT_POLL, "USEC", 0, "latency with SO_BUSY_POLL, too", 0 },
 	{ "pin", OPT_PIN, NULL, 0, "client on CPU 0, servers on CPU 1", 0 },
 	{ "serve", OPT_SERVE, NULL, 0, "be the servers, for another VM", 0 },
 	{ "cid", OPT_CID, "CID", 0, "where AF_VSHM servers are", 0 },
@@ -235,8 +235,11 @@ static void measure(struct peer *p)
 			p->r.parallel[i] = measure_parallel(p, 65536, i ? plan.pairs : 1);
 	if (p == &peers[COPIES])
 		return;
-	if (listed(tests, "latency"))
-		p->r.rtt = measure_latency(p);
+	if (listed(tests, "latency")) {
+		p->r.rtt = measure_latency(p, 0);
+		if (plan.busy_poll && p->address)
+			p->r.polled = measure_latency(p, plan.busy_poll);
+	}
 	if (p->type != SOCK_STREAM)
 		return;
 	for (int i = 0; i < plan.nr_sizes && listed(tests, "duplex"); i++)

@@ -41,7 +41,7 @@ keep()
 {
 	vm "$2" 'cat /tmp/json' >"$RESULTS/$1.json"
 	vm "$2" 'cat /tmp/data' >"$RESULTS/$1.dat"
-	[ "$(grep -c '^[0-9]' "$RESULTS/$1.dat")" = 0 ] || gnuplot -e "data='$RESULTS/$1.dat'; name='$1'" \
+	! grep -Eq '^[0-9]+ .*[0-9]' "$RESULTS/$1.dat" || gnuplot -e "data='$RESULTS/$1.dat'; name='$1'" \
 		"$TOP/selftests/bench/plot.gp" >"$RESULTS/$1.svg"
 	rm "$RESULTS/$1.dat"
 	say "results: $RESULTS/$1.txt, .json, .svg"
@@ -152,7 +152,7 @@ for mode in $MODES; do
 	say "== $mode"
 	case $mode in
 	counts)	(one_vm "$mode" icount --best --growth 1,100,1000,10000 --bound 100000) ;;
-	smp)	(one_vm "$mode" "" --pin --pairs 2 \
+	smp)	(one_vm "$mode" "" --pin --pairs 2 --busy-poll 1000 \
 			--tests stream,duplex,parallel,latency,connect) ;;
 	two-vm)	(two_vms) ;;
 	uml)	if uml_kernel "${KDIR:-}"; then
