@@ -320,17 +320,17 @@ struct vshm_queued *vshm_queue_peek(struct vshm_queue *q, int *peek_off)
 
 /**
  * vshm_queue_arm() - ask to be woken by the next datagram
- * @arg: queue
+ * @arg: queue, in which the caller has found none, or none to be peeked at
  *
  * Context: rx_lock held; the caller is in the socket's wait queue.
- * Return: true when there is one.
+ * Return: true when there is one more.
  */
 bool vshm_queue_arm(const void *arg)
 {
 	struct vshm_queue *q = (struct vshm_queue *)arg;
 
-	vshm_receiver_arm(&q->out, q->out.tail);
-	return vshm_queue_ready(q);
+	vshm_receiver_arm(&q->out, q->out.head);
+	return READ_ONCE(q->ring.head) != q->out.head;
 }
 
 /**
