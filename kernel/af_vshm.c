@@ -17,6 +17,7 @@ struct proto vshm_proto = {
 	.name		= "VSHM",
 	.owner		= THIS_MODULE,
 	.obj_size	= sizeof(struct vshm_sock),
+	.release_cb	= vshm_release_cb,
 	.diag_destroy	= vshm_sock_destroy,
 };
 
@@ -231,6 +232,20 @@ static int vshm_close_reason(struct vshm_sock *vsk)
 	return 0;
 }
 
+/**
+ * vshm_sock_abandon() - end a connection that nobody will accept
+ * @child: its socket, which is in no queue; drops the caller's hold
+ *
+ * Context: process context, may sleep.
+ */
+void vshm_sock_abandon(struct vshm_sock *child)
+{
+	vshm_pending_end(child);
+	/* a reset, as by lingering for no time */
+	sock_set_flag(&child->sk, SOCK_LINGER);
+	vshm_sock_close(child);
+}
+
 /* Close the sockets of a connection queue, which no program has seen. */
 static void vshm_queue_close(struct list_head *queue)
 {
@@ -238,10 +253,7 @@ static void vshm_queue_close(struct list_head *queue)
 
 	list_for_each_entry_safe(child, tmp, queue, accept_node) {
 		list_del_init(&child->accept_node);
-		vshm_pending_end(child);
-		/* never accepted: a reset, as by lingering for no time */
-		sock_set_flag(&child->sk, SOCK_LINGER);
-		vshm_sock_close(child);
+		vshm_sock_abandon(child);
 	}
 }
 
@@ -296,6 +308,21 @@ void vshm_sock_close(struct vshm_sock *vsk)
 	vshm_table_put(vsk);
 }
 
+/*
+ * A listener is one no more, and its port is free. @queue takes the connections
+ * that were not accepted, for vshm_queue_close(). vshm_lock() is held.
+ */
+static void vshm_listen_end(struct vshm_sock *vsk, struct list_head *queue)
+{
+	struct vshm_sock *child;
+
+	list_splice_init(&vsk->accept_queue, queue);
+	list_for_each_entry(child, queue, accept_node)
+		sk_acceptq_removed(&vsk->sk);
+	vshm_table_unbind(vsk);
+	vshm_sock_shutdown(vsk, SHUTDOWN_MASK);
+}
+
 /**
  * vshm_sock_destroy() - end a socket that a program has, by order of an
  * administrator
@@ -309,7 +336,7 @@ void vshm_sock_close(struct vshm_sock *vsk)
  */
 int vshm_sock_destroy(struct sock *sk, int err)
 {
-	struct vshm_sock *vsk = vshm_sk(sk), *child;
+	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_conn *conn;
 	LIST_HEAD(queue);
 	int ret = 0;
@@ -317,12 +344,8 @@ int vshm_sock_destroy(struct sock *sk, int err)
 	vshm_lock(sk);
 	conn = vshm_sock_conn_get(vsk);
 	if (vsk->state == VSHM_LISTENING) {
-		list_splice_init(&vsk->accept_queue, &queue);
-		list_for_each_entry(child, &queue, accept_node)
-			sk_acceptq_removed(sk);
-		vshm_table_unbind(vsk);
 		WRITE_ONCE(sk->sk_err, err);
-		vshm_sock_shutdown(vsk, SHUTDOWN_MASK);
+		vshm_listen_end(vsk, &queue);
 	} else if (vsk->state == VSHM_CONNECTING) {
 		vshm_connect_failed(vsk, err);
 	} else if (conn) {
@@ -428,6 +451,8 @@ static int vshm_getname(struct socket *sock, struct sockaddr *addr, int peer)
  * @vsk: socket
  * @mask: RCV_SHUTDOWN, SEND_SHUTDOWN or both
  *
+ * A listener that is to receive no more is over for good, as with AF_UNIX; in
+ * the place of AF_VSOCK it is not connected, and nothing happens.
  * Context: process context, no lock of the socket held.
  * Return: 0 or -ENOTCONN.
  */
@@ -435,10 +460,17 @@ int vshm_sock_half_close(struct vshm_sock *vsk, int mask)
 {
 	struct vshm_conn *conn = NULL;
 	struct sock *sk = &vsk->sk;
+	LIST_HEAD(queue);
 	int err = 0;
 
 	vshm_lock(sk);
 	switch (vsk->state) {
+	case VSHM_LISTENING:
+		if (vshm_is_vsock())
+			err = -ENOTCONN;
+		else if (mask & RCV_SHUTDOWN)
+			vshm_listen_end(vsk, &queue);
+		break;
 	case VSHM_CONNECTED:
 	case VSHM_SHUTDOWN:
 		conn = vshm_sock_conn_get(vsk);
@@ -459,6 +491,7 @@ int vshm_sock_half_close(struct vshm_sock *vsk, int mask)
 		vshm_conn_post(conn, VSHM_OP_SHUTDOWN);
 		vshm_conn_put(conn);
 	}
+	vshm_queue_close(&queue);
 	return err;
 }
 

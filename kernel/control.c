@@ -342,12 +342,10 @@ static void vshm_record_request(struct vshm_link *link,
 	else
 		sk_acceptq_removed(sk);
 	vshm_unlock(sk);
-	if (queued) {
+	if (queued)
 		vshm_wake_readers(sk);
-	} else {
-		vshm_pending_end(vshm_sk(child));
-		vshm_sock_close(vshm_sk(child));
-	}
+	else
+		vshm_sock_abandon(vshm_sk(child));
 	vshm_conn_put(conn);
 	sock_put(sk);
 	return;
@@ -515,7 +513,7 @@ static u32 vshm_conn_next_order(struct vshm_conn *conn, u32 order)
  * vshm_conn_grow() - offer the peer a larger ring
  * @conn: connection whose ring the peer found full
  *
- * Does nothing when the ring is as large as SO_RCVBUF allows. When memory is
+ * There is none when the ring is as large as SO_RCVBUF allows. When memory is
  * short the new ring is smaller than it would be, or there is none.
  * Context: process context, may sleep; no lock of a socket is held.
  */
@@ -530,18 +528,22 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	mutex_lock(&vsk->rx_lock);
 	order = conn->rx.mem.ring ? vshm_receiver_order(&conn->rx) : U32_MAX;
 	mutex_unlock(&vsk->rx_lock);
-	if (order >= VSHM_RING_ORDER_MAX)
-		return;
-	mem.order = vshm_conn_next_order(conn, order);
+	if (order < VSHM_RING_ORDER_MAX)
+		mem.order = vshm_conn_next_order(conn, order);
 	while (mem.order > order && vshm_link_ring_alloc(link, vsk, &mem))
 		mem.order--;
-	if (mem.order <= order)
+	if (mem.order <= order) {
+		/* whoever waits for more than lies there waits in vain */
+		set_bit(VSHM_CONN_GROW_REFUSED, &conn->flags);
+		vshm_wake_readers(&vsk->sk);
 		return;
+	}
 
 	mutex_lock(&vsk->rx_lock);
 	spin_lock_irq(&conn->event_lock);
 	if (conn->rx.mem.ring && vshm_receiver_order(&conn->rx) == order) {
 		vshm_receiver_announce(&conn->rx, &mem);
+		clear_bit(VSHM_CONN_GROW_REFUSED, &conn->flags);
 		done = true;
 	}
 	spin_unlock_irq(&conn->event_lock);

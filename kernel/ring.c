@@ -68,10 +68,39 @@ void vshm_sender_move(struct vshm_sender *s, const struct vshm_ring_mem *mem)
 	s->mem = *mem;
 	s->mask = (1ULL << mem->order) - 1;
 	s->force = true;
+	s->told = s->head - 1;
 	WRITE_ONCE(mem->ring->head, s->head);
 	WRITE_ONCE(mem->ring->packet_head, s->data);
 	/* pairs with the acquire in vshm_receiver_move() */
 	virt_store_release(&old->sender_flags, VSHM_RING_MOVED);
+}
+
+/**
+ * vshm_sender_wait() - ask for space, which only the receiver can give
+ * @s: sender
+ * @want: as in vshm_sender_arm()
+ * @larger: the receiver has been asked for a larger ring
+ *
+ * A receiver that waits for more than lies in the ring must know that no more
+ * will come, or both wait for ever. The caller looks for space once more
+ * afterwards.
+ * Context: nobody else arms @s or moves it to another ring meanwhile.
+ * Return: true when the receiver waits, and was not notified of this yet.
+ */
+bool vshm_sender_wait(struct vshm_sender *s, u64 want, bool larger)
+{
+	u64 head = READ_ONCE(s->head);
+	u64 mark = larger ? ~head : head;
+
+	if (!larger)
+		WRITE_ONCE(s->mem.ring->wait_head, head);
+	/* its barrier is paired with that in vshm_receiver_watch() */
+	vshm_sender_arm(s, want);
+	if (s->told == mark ||
+	    (s64)(READ_ONCE(s->mem.ring->data_event) - head) < 0)
+		return false;
+	s->told = mark;
+	return true;
 }
 
 /* The ring that the sender is told to use. */
@@ -264,6 +293,24 @@ void vshm_receiver_watch(struct vshm_receiver *r)
 
 	WRITE_ONCE(ring->data_event, READ_ONCE(ring->head));
 	virt_mb(); /* the sender's is in vshm_sender_publish() */
+}
+
+/**
+ * vshm_receiver_awaited() - does the sender wait for bytes to be consumed?
+ * @r: receiver
+ * @largest: the sender gets no larger ring, whether or not it hopes for one
+ *
+ * A sender that lies is one that waits, or one that does not.
+ * Context: nobody moves @r to another ring meanwhile.
+ * Return: true if nothing more will come before that.
+ */
+bool vshm_receiver_awaited(const struct vshm_receiver *r, bool largest)
+{
+	const struct vshm_ring *ring = vshm_receiver_current(r)->ring;
+
+	return (s64)(READ_ONCE(ring->space_event) - READ_ONCE(r->tail)) >= 0 &&
+	       (largest ||
+		READ_ONCE(ring->wait_head) == READ_ONCE(ring->head));
 }
 
 /**

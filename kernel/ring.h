@@ -23,6 +23,10 @@
  *   virt_mb()                             virt_mb()
  *   load @tail, @next                    load @space_event
  *
+ *   store @wait_head, @space_event       store @data_event
+ *   virt_mb()                             virt_mb()
+ *   load @data_event                     load @space_event, @wait_head
+ *
  *   store next->head                     load @sender_flags   (acquire)
  *   store MOVED          (release)  ->   load @head again, next->head
  *
@@ -73,6 +77,8 @@ struct vshm_ring_mem {
  * @tail: bytes consumed, as far as known; lags behind the ring's
  * @data: of @head, bytes of data in packets
  * @force: the receiver may wait on a ring that was left: notify it next time
+ * @told: @head at which the receiver was told that the sender waits for space;
+ *	its complement when that was in the hope for a larger ring
  */
 struct vshm_sender {
 	struct vshm_ring_mem	mem;
@@ -81,6 +87,7 @@ struct vshm_sender {
 	u64			tail;
 	u64			data;
 	bool			force;
+	u64			told;
 };
 
 /* Rings that may succeed the first: each is larger than the one before. */
@@ -119,6 +126,7 @@ bool vshm_receiver_carry(struct vshm_receiver *r);
 void vshm_receiver_shift(struct vshm_receiver *r, struct vshm_ring_mem *old);
 void vshm_receiver_count(struct vshm_receiver *r, u64 n);
 void vshm_receiver_watch(struct vshm_receiver *r);
+bool vshm_receiver_awaited(const struct vshm_receiver *r, bool largest);
 u64 vshm_receiver_queued(const struct vshm_receiver *r);
 u64 vshm_receiver_data(const struct vshm_receiver *r);
 void vshm_ring_copy(struct vshm_sender *s, const struct vshm_receiver *r,
@@ -213,6 +221,7 @@ static inline void vshm_sender_arm(struct vshm_sender *s, u64 want)
 	virt_mb(); /* the receiver's is in vshm_receiver_consume() */
 }
 
+bool vshm_sender_wait(struct vshm_sender *s, u64 want, bool larger);
 bool vshm_receiver_consume_chain(struct vshm_receiver *r, u64 new, u64 old);
 
 /**

@@ -217,14 +217,10 @@ static __always_inline int vshm_recv_copy(struct vshm_sock *vsk,
 	return rv->done == rv->len;
 }
 
-/* Peeked bytes stay where they are: is there no room for more? */
-static bool vshm_peek_ends(const struct vshm_conn *conn,
-			   const struct vshm_recv *rv)
+/* Peeked bytes stay where they are: does the peer wait for that to change? */
+static bool vshm_peek_ends(struct vshm_conn *conn, const struct vshm_recv *rv)
 {
-	const struct vshm_receiver *r = &conn->rx;
-
-	return rv->peek && rv->done &&
-	       (rv->skip + rv->done > r->mask || !r->mem.ring);
+	return rv->peek && rv->done && vshm_recv_ends(conn);
 }
 
 /*

@@ -461,6 +461,7 @@ enum {
 	VSHM_CONN_DETACHED,	/* no socket uses the rings any more */
 	VSHM_CONN_OVER,		/* all three; the slot is free */
 	VSHM_CONN_GROW_ASKED,	/* a larger ring was asked for; tx_lock */
+	VSHM_CONN_GROW_REFUSED,	/* the peer asked for one, and got none */
 	VSHM_CONN_PENDING,	/* it waits to be accepted, see limits.c */
 };
 
@@ -602,6 +603,7 @@ int vshm_sock_destroy(struct sock *sk, int err);
 u64 vshm_sock_recvq(struct vshm_sock *vsk);
 struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk);
 void vshm_sock_close(struct vshm_sock *vsk);
+void vshm_sock_abandon(struct vshm_sock *child);
 int vshm_sock_half_close(struct vshm_sock *vsk, int mask);
 
 /* connect.c */
@@ -642,8 +644,10 @@ bool vshm_recv_carry(struct vshm_conn *conn);
 /* wait.c */
 bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need);
 bool vshm_arm_data(struct vshm_conn *conn, u64 seen);
+bool vshm_recv_ends(struct vshm_conn *conn);
 void vshm_write_space(struct sock *sk);
 void vshm_state_change(struct sock *sk);
+void vshm_release_cb(struct sock *sk);
 __poll_t vshm_poll(struct file *file, struct socket *sock, poll_table *wait);
 int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 		    long *timeo);

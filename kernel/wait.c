@@ -39,14 +39,42 @@ static u64 vshm_space_rest(u64 limit, u64 need)
 }
 
 /* The same conditions as in vshm_send_space(), or waiting would not end. */
-static bool vshm_space_ready(const struct sock *sk, const struct vshm_sender *s,
-			     u64 limit, u64 need)
+static bool vshm_space_ready(const struct sock *sk,
+			     const struct vshm_conn *conn, u64 limit, u64 need)
 {
+	const struct vshm_sender *s = &conn->tx;
 	u64 used = READ_ONCE(s->head) - READ_ONCE(s->mem.ring->tail);
 
 	return (need <= limit && used <= vshm_space_rest(limit, need)) ||
 	       (vshm_send_limit(sk) > s->mask + 1 &&
-		READ_ONCE(s->mem.ring->next));
+		(READ_ONCE(s->mem.ring->next) ||
+		 !test_bit(VSHM_CONN_GROW_ASKED, &conn->flags)));
+}
+
+/*
+ * Ask for a notification of space, as vshm_arm_space(). @tell is set when the
+ * receiver is to be notified.
+ */
+static bool __vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need,
+			     bool *tell)
+{
+	struct vshm_sender *s = &conn->tx;
+	bool ready = true;
+	u64 limit, want;
+
+	spin_lock_irq(&conn->event_lock);
+	if (s->mem.ring) {
+		limit = min(vshm_send_limit(sk), s->mask + 1);
+		ready = vshm_space_ready(sk, conn, limit, need);
+		if (!ready) {
+			want = s->mask + 1 - vshm_space_rest(limit, need);
+			*tell = vshm_sender_wait(s, want, vshm_send_limit(sk) >
+							  s->mask + 1);
+			ready = vshm_space_ready(sk, conn, limit, need);
+		}
+	}
+	spin_unlock_irq(&conn->event_lock);
+	return ready;
 }
 
 /**
@@ -55,26 +83,17 @@ static bool vshm_space_ready(const struct sock *sk, const struct vshm_sender *s,
  * @conn: its connection
  * @need: bytes wanted at least
  *
- * Context: process context.
- * Return: true when there is no need to wait for it.
+ * A receiver that waits for more than there is learns that it will not come.
+ * Context: process context; the caller has a reference, or tx_lock.
+ * Return: true when there is no need to wait: there is space, or a larger ring,
+ * or one to be asked for.
  */
 bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need)
 {
-	struct vshm_sender *s = &conn->tx;
-	bool ready = true;
-	u64 limit;
+	bool tell = false, ready = __vshm_arm_space(sk, conn, need, &tell);
 
-	spin_lock_irq(&conn->event_lock);
-	if (s->mem.ring) {
-		limit = min(vshm_send_limit(sk), s->mask + 1);
-		ready = vshm_space_ready(sk, s, limit, need);
-		if (!ready) {
-			vshm_sender_arm(s, s->mask + 1 -
-					   vshm_space_rest(limit, need));
-			ready = vshm_space_ready(sk, s, limit, need);
-		}
-	}
-	spin_unlock_irq(&conn->event_lock);
+	if (tell)
+		vshm_conn_notify(conn, VSHM_NEWS_DATA);
 	return ready;
 }
 
@@ -159,6 +178,8 @@ int vshm_wait_space(struct sock *sk, struct vshm_conn *conn, u64 need,
 	bool ready;
 
 	if (!*timeo) {
+		/* for SIGIO, which comes of space that was missed */
+		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 		ready = vshm_arm_space(sk, conn, need);
 		if (!ready)
 			return -EAGAIN;
@@ -298,8 +319,11 @@ long vshm_wait_woken(struct sock *sk, struct mutex *lock, __poll_t events,
 {
 	struct vshm_waiter waiter;
 
-	if (!timeo)
+	if (!timeo) {
+		if (events == EPOLLOUT)
+			sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 		return -EAGAIN;
+	}
 	if (signal_pending(current))
 		return sock_intr_errno(timeo);
 	vshm_waiter_join(sk, &waiter, events);
@@ -314,12 +338,34 @@ long vshm_wait_woken(struct sock *sk, struct mutex *lock, __poll_t events,
 	return timeo;
 }
 
-/* Is there what SO_RCVLOWAT asks for, or as much as the ring can hold? */
+/**
+ * vshm_recv_ends() - is there all that can be, before anything is received?
+ * @conn: connection
+ *
+ * Context: process context.
+ * Return: true when the peer waits for space, or would if it had more to send,
+ * and gets no larger ring.
+ */
+bool vshm_recv_ends(struct vshm_conn *conn)
+{
+	struct vshm_receiver *r = &conn->rx;
+	bool all = true;
+
+	spin_lock_irq(&conn->event_lock);
+	if (r->mem.ring)
+		all = vshm_receiver_awaited(r, test_bit(VSHM_CONN_GROW_REFUSED,
+							&conn->flags));
+	spin_unlock_irq(&conn->event_lock);
+	return all;
+}
+
+/* Is there what SO_RCVLOWAT asks for, or as much of it as there can be? */
 static bool vshm_recv_ready(struct vshm_sock *vsk, struct vshm_conn *conn)
 {
-	u64 lowat = READ_ONCE(vsk->sk.sk_rcvlowat);
+	u64 n = vshm_conn_unread(vsk);
 
-	return vshm_conn_unread(vsk) >= min(lowat, READ_ONCE(conn->rx.mask) + 1);
+	return n && (n >= READ_ONCE(vsk->sk.sk_rcvlowat) ||
+		     vshm_recv_ends(conn));
 }
 
 /**
@@ -424,13 +470,47 @@ void vshm_wake_all(struct sock *sk)
  */
 void vshm_state_change(struct sock *sk)
 {
+	u8 shut = READ_ONCE(sk->sk_shutdown);
+	int band = shut ? POLL_IN : POLL_OUT;
 	struct socket_wq *wq;
+
+	if (shut == SHUTDOWN_MASK)
+		band = POLL_HUP;
+	if (READ_ONCE(sk->sk_err))
+		band = POLL_ERR;
 
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
 	if (skwq_has_sleeper(wq))
 		wake_up_interruptible_all(&wq->wait);
-	sk_wake_async(sk, SOCK_WAKE_WAITD, sk->sk_err ? POLL_ERR : POLL_HUP);
+	sk_wake_async(sk, SOCK_WAKE_WAITD, band);
+	rcu_read_unlock();
+}
+
+/**
+ * vshm_release_cb() - the generic layer gives back the lock of a socket
+ * @sk: socket
+ *
+ * It does so at the end of fcntl(2) with O_ASYNC, of which the family hears
+ * nothing else. From then on what comes is to be notified, and each notification
+ * asks for the next one.
+ * Context: the socket's spinlock held.
+ */
+void vshm_release_cb(struct sock *sk)
+{
+	struct vshm_conn *conn;
+	unsigned long flags;
+
+	if (likely(!sock_flag(sk, SOCK_FASYNC)))
+		return;
+	rcu_read_lock();
+	conn = rcu_dereference(vshm_sk(sk)->conn);
+	if (conn) {
+		spin_lock_irqsave(&conn->event_lock, flags);
+		if (conn->rx.mem.ring)
+			vshm_receiver_watch(&conn->rx);
+		spin_unlock_irqrestore(&conn->event_lock, flags);
+	}
 	rcu_read_unlock();
 }
 
@@ -440,6 +520,7 @@ static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 	struct vshm_sock *vsk = vshm_sk(sk);
 	struct vshm_conn *conn;
 	__poll_t mask = 0;
+	bool tell = false;
 
 	rcu_read_lock();
 	conn = rcu_dereference(vsk->conn);
@@ -454,10 +535,15 @@ static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 	}
 	if (vshm_recv_ready(vsk, conn))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (vshm_arm_space(sk, conn, max(READ_ONCE(conn->want), 1ULL)))
+	if (__vshm_arm_space(sk, conn, max(READ_ONCE(conn->want), 1ULL), &tell))
 		mask |= EPOLLOUT | EPOLLWRNORM;
+	tell = tell && refcount_inc_not_zero(&conn->refs);
 out:
 	rcu_read_unlock();
+	if (unlikely(tell)) {
+		vshm_conn_notify(conn, VSHM_NEWS_DATA);
+		vshm_conn_put(conn);
+	}
 	return mask;
 }
 

@@ -336,6 +336,26 @@ TEST_F(forward, back_pressure)
 	EXPECT_EQ(0, vshm_inq(self->fd[1]));
 }
 
+/* Who waits for more than that gets what there can be. */
+TEST_F(forward, low_water_mark)
+{
+	int lowat = 8 * BUFFER, one = 1;
+	struct vshm_call call;
+
+	ASSERT_EQ(0, pair(self));
+	ASSERT_EQ(0, setsockopt(self->fd[1], SOL_SOCKET, SO_RCVLOWAT, &lowat,
+				sizeof(lowat)));
+	ASSERT_EQ(0, stream(&call, vshm_call_send_all, self->fd[0], 4 * BUFFER,
+			    1));
+	EXPECT_EQ(POLLIN, vshm_poll(self->fd[1], POLLIN, VSHM_WAIT_MS));
+	EXPECT_EQ(BUFFER, vshm_inq(self->fd[1]));
+	EXPECT_FALSE(vshm_call_done(&call));
+	ASSERT_EQ(0, setsockopt(self->fd[1], SOL_SOCKET, SO_RCVLOWAT, &one,
+				sizeof(one)));
+	EXPECT_EQ(0, vshm_recv_all(self->fd[1], 4 * BUFFER, 50000, 0, 1));
+	EXPECT_EQ(0, vshm_call_end(&call));
+}
+
 TEST_F(forward, half_close)
 {
 	char b;

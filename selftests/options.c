@@ -12,12 +12,9 @@
 #include <linux/userfaultfd.h>
 
 VSHM_PLACE_FIXTURE(option)
-VSHM_PLACE_STREAMS(option)
-VSHM_PLACE_PACKETS(option)
-VSHM_PLACE_DATAGRAMS(option)
+VSHM_PLACE_ALL(option)
 VSHM_PLACE_FIXTURE(conn)
-VSHM_PLACE_STREAMS(conn)
-VSHM_PLACE_PACKETS(conn)
+VSHM_PLACE_CONNECTIONS(conn)
 VSHM_PLACE_FIXTURE(datagram)
 VSHM_PLACE_DATAGRAMS(datagram)
 VSHM_PLACE_FIXTURE(stream)
@@ -167,6 +164,105 @@ TEST_F(stream, low_water_mark_in_two_rings)
 		close(s);
 	}
 	close(ep);
+}
+
+/* Not before there is so much, whatever the ring was when it came. */
+TEST_F(conn, low_water_mark_of_a_large_queue)
+{
+	int lowat = 100000, sent = 0, takes;
+	char buf[1000] = { 0 };
+
+	takes = self->p.type == SOCK_STREAM ? 1000 : 1008;
+	ASSERT_EQ(0, setsockopt(self->p.s, SOL_SOCKET, SO_RCVLOWAT, &lowat,
+				sizeof(lowat)));
+	for (; sent + takes < lowat; sent += takes) {
+		EXPECT_EQ(0, vshm_poll(self->p.s, POLLIN, 0)) {
+			TH_LOG("ready with %d bytes", sent);
+		}
+		ASSERT_EQ(1000, send(self->p.c, buf, 1000, 0));
+	}
+	EXPECT_EQ(0, vshm_poll(self->p.s, POLLIN, 100));
+	ASSERT_EQ(1000, send(self->p.c, buf, 1000, 0));
+	EXPECT_EQ(POLLIN, vshm_poll(self->p.s, POLLIN, VSHM_WAIT_MS));
+}
+
+static long call_send_pieces(struct vshm_call *call)
+{
+	return vshm_send_all(call->fd, call->len, 500, 0, call->flags);
+}
+
+/* Waits until there is enough to be received, or the sender is done. */
+static bool ready_or_done(int fd, struct vshm_call *call)
+{
+	uint64_t end = vshm_now_ms() + VSHM_WAIT_MS;
+
+	while (!vshm_call_done(call) && vshm_now_ms() < end)
+		if (vshm_poll(fd, POLLIN, 10))
+			return true;
+	return vshm_call_done(call);
+}
+
+/*
+ * Of more than the queue can hold, what it holds is enough: neither end waits
+ * for the other for ever. Either the sender or the receiver has a small buffer.
+ */
+TEST_F(conn, low_water_mark_beyond_the_queue)
+{
+	int lowat = 1 << 20, one = 1, size = 2600, n, got;
+	struct vshm_call call;
+	int c, s, from, to;
+	char buf[500];
+
+	for (int i = 0; i < 4; i++) {
+		ASSERT_EQ(0, vshm_place_pair(&self->p, &c, &s));
+		from = i & 1 ? s : c;
+		to = i & 1 ? c : s;
+		ASSERT_EQ(0, setsockopt(i / 2 ? to : from, SOL_SOCKET,
+					i / 2 ? SO_RCVBUF : SO_SNDBUF, &size,
+					sizeof(size)));
+		ASSERT_EQ(0, setsockopt(to, SOL_SOCKET, SO_RCVLOWAT, &lowat,
+					sizeof(lowat)));
+		call = (struct vshm_call) { .fn = call_send_pieces, .fd = from,
+					    .len = 50000, .flags = i };
+		ASSERT_EQ(0, vshm_call_start(&call));
+		for (got = 0; !vshm_call_done(&call);) {
+			ASSERT_TRUE(ready_or_done(to, &call)) {
+				TH_LOG("%d: both wait, after %d bytes", i, got);
+			}
+			while ((n = recv(to, buf, sizeof(buf), MSG_DONTWAIT)) >
+			       0) {
+				ASSERT_EQ(n, (int)vshm_check(buf, n, got, i));
+				got += n;
+			}
+			ASSERT_EQ(EAGAIN, errno);
+		}
+		EXPECT_EQ(0, vshm_call_end(&call));
+		ASSERT_EQ(0, setsockopt(to, SOL_SOCKET, SO_RCVLOWAT, &one,
+					sizeof(one)));
+		EXPECT_EQ(0, vshm_recv_all(to, 50000 - got, 500, got, i));
+		close(c);
+		close(s);
+	}
+}
+
+/* The same of a look at all of it. */
+TEST_F(stream, peek_beyond_the_queue)
+{
+	struct vshm_call call = { .fn = call_send_pieces, .fd = self->p.c,
+				  .len = 50000, .flags = 3 };
+	static char buf[50000];
+	int size = 2600, n;
+
+	ASSERT_EQ(0, setsockopt(self->p.c, SOL_SOCKET, SO_SNDBUF, &size,
+				sizeof(size)));
+	ASSERT_EQ(0, vshm_call_start(&call));
+	n = recv(self->p.s, buf, sizeof(buf), MSG_PEEK | MSG_WAITALL);
+	EXPECT_LE(size, n);
+	EXPECT_GT((int)sizeof(buf), n);
+	EXPECT_EQ(n, (int)vshm_check(buf, n, 0, 3));
+	EXPECT_EQ(50000, recv(self->p.s, buf, sizeof(buf), MSG_WAITALL));
+	EXPECT_EQ(50000, vshm_check(buf, 50000, 0, 3));
+	EXPECT_EQ(0, vshm_call_end(&call));
 }
 
 TEST_F(option, of_the_family)

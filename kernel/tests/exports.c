@@ -17,6 +17,9 @@ EXPORT_SYMBOL_GPL(vshm_receiver_announce);
 EXPORT_SYMBOL_GPL(vshm_receiver_consume_chain);
 EXPORT_SYMBOL_GPL(vshm_receiver_move);
 EXPORT_SYMBOL_GPL(vshm_receiver_queued);
+EXPORT_SYMBOL_GPL(vshm_receiver_watch);
+EXPORT_SYMBOL_GPL(vshm_receiver_awaited);
+EXPORT_SYMBOL_GPL(vshm_sender_wait);
 EXPORT_SYMBOL_GPL(vshm_ring_copy);
 
 /* heap.c */

@@ -71,6 +71,41 @@ static void ring_test_notify(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vshm_receiver_consume(&r, 1));
 }
 
+/* A receiver that waits for more is told when the sender waits for space. */
+static void ring_test_both_wait(struct kunit *test)
+{
+	u64 at = U64_MAX - 1000, size = 1 << VSHM_RING_ORDER_MIN;
+	struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN, at);
+	struct vshm_receiver r;
+	struct vshm_sender s;
+
+	ring_ends(&mem, at, &s, &r);
+	vshm_sender_publish(&s, size);
+	KUNIT_EXPECT_EQ(test, vshm_receiver_sync(&r), 0);
+	KUNIT_EXPECT_FALSE(test, vshm_receiver_awaited(&r, false));
+	/* it does not wait, and need not be told */
+	KUNIT_EXPECT_FALSE(test, vshm_sender_wait(&s, size / 2, true));
+	KUNIT_EXPECT_FALSE(test, vshm_receiver_awaited(&r, false));
+	KUNIT_EXPECT_TRUE(test, vshm_receiver_awaited(&r, true));
+	vshm_receiver_watch(&r);
+	/* once while there is hope for a larger ring, once when there is none */
+	KUNIT_EXPECT_TRUE(test, vshm_sender_wait(&s, size / 2, true));
+	KUNIT_EXPECT_FALSE(test, vshm_sender_wait(&s, size / 2, true));
+	KUNIT_EXPECT_TRUE(test, vshm_sender_wait(&s, size / 2, false));
+	KUNIT_EXPECT_FALSE(test, vshm_sender_wait(&s, size / 2, false));
+	KUNIT_EXPECT_TRUE(test, vshm_receiver_awaited(&r, false));
+	/* until the sender is notified of space, or sends more */
+	vshm_receiver_consume(&r, 10);
+	KUNIT_EXPECT_TRUE(test, vshm_receiver_awaited(&r, false));
+	vshm_sender_publish(&s, 10);
+	KUNIT_EXPECT_FALSE(test, vshm_receiver_awaited(&r, false));
+	KUNIT_EXPECT_FALSE(test, vshm_sender_wait(&s, size / 2, false));
+	vshm_receiver_watch(&r);
+	vshm_receiver_consume(&r, size / 2);
+	KUNIT_EXPECT_FALSE(test, vshm_receiver_awaited(&r, false));
+	KUNIT_EXPECT_FALSE(test, vshm_receiver_awaited(&r, true));
+}
+
 /* What the sender writes is between what was seen and the ring's size. */
 static void ring_test_head(struct kunit *test)
 {
@@ -255,6 +290,7 @@ static void ring_test_copy(struct kunit *test)
 static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_test_passed),
 	KUNIT_CASE(ring_test_notify),
+	KUNIT_CASE(ring_test_both_wait),
 	KUNIT_CASE(ring_test_head),
 	KUNIT_CASE(ring_test_tail),
 	KUNIT_CASE(ring_test_chain),

@@ -53,6 +53,8 @@ struct vshm_region {
  *	writer: sender
  * @sender_flags: VSHM_RING_MOVED; writer: sender
  * @packet_head: of @head, bytes of data in packets; writer: sender
+ * @wait_head: @head at which the sender waited for space, in a ring as large as
+ *	it will use; writer: sender, before @space_event
  * @tail: bytes ever consumed; writer: receiver
  * @data_event: the receiver wants a notification once @head passes it;
  *	writer: receiver
@@ -78,7 +80,8 @@ struct vshm_ring {
 	__u32	sender_flags;
 	__u32	reserved1;
 	__u64	packet_head;
-	__u8	reserved2[32];
+	__u64	wait_head;
+	__u8	reserved2[24];
 	/* the receiver's cache line */
 	__u64	tail;
 	__u64	data_event;

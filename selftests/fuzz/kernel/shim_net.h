@@ -169,6 +169,7 @@ struct proto {
 	const char	*name;
 	void		*owner;
 	size_t		obj_size;
+	void		(*release_cb)(struct sock *sk);
 	int		(*diag_destroy)(struct sock *sk, int err);
 };
 #define proto_register(p, slab)	((void)(p), 0)
@@ -253,7 +254,8 @@ bool skwq_has_sleeper(struct socket_wq *wq);
 #define rcu_assign_sk_user_data(sk, p)	((sk)->sk_user_data = (p))
 #define rcu_dereference_sk_user_data(sk) rcu_dereference((sk)->sk_user_data)
 #define sk_sleep(sk)		(&(sk)->sk_wq->wait)
-#define sk_wake_async(sk, how, band)	((void)(sk))
+#define sk_wake_async(sk, how, band)	((void)(sk), (void)(band))
+#define sk_set_bit(nr, sk)	((void)(sk))
 
 /* SO_BUSY_POLL */
 #define cpu_relax()		((void)0)
