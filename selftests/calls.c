@@ -18,12 +18,9 @@
 
 /* @any: all types; @conn: those that are connections */
 VSHM_PLACE_FIXTURE(any)
-VSHM_PLACE_STREAMS(any)
-VSHM_PLACE_PACKETS(any)
-VSHM_PLACE_DATAGRAMS(any)
+VSHM_PLACE_ALL(any)
 VSHM_PLACE_FIXTURE(conn)
-VSHM_PLACE_STREAMS(conn)
-VSHM_PLACE_PACKETS(conn)
+VSHM_PLACE_CONNECTIONS(conn)
 VSHM_PLACE_FIXTURE(stream)
 VSHM_PLACE_STREAMS(stream)
 
@@ -112,6 +109,26 @@ TEST_F(stream, peek_offset)
 	EXPECT_EQ(3, recv(self->p.s, buf, 8, MSG_PEEK));
 	EXPECT_EQ(3, recv(self->p.s, buf, 8, MSG_PEEK));
 	EXPECT_EQ(0, memcmp(buf, "efg", 3));
+}
+
+/* Who has peeked at all that is there waits for what comes. */
+TEST_F(any, peek_waits)
+{
+	struct vshm_call call = { .fn = vshm_call_recv, .fd = self->p.s,
+				  .buf = (char[8]){ 0 }, .len = 8,
+				  .flags = MSG_PEEK };
+	char buf[8];
+
+	ASSERT_EQ(0, vshm_peek_from(self->p.s, 0));
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(3, send(self->p.c, "abc", 3, 0));
+		ASSERT_EQ(3, recv(self->p.s, buf, 8, MSG_PEEK));
+		ASSERT_EQ(0, vshm_call_start(&call));
+		EXPECT_TRUE(vshm_call_blocks(&call));
+		ASSERT_EQ(2, send(self->p.c, "de", 2, 0));
+		EXPECT_EQ(2, vshm_call_end(&call));
+		EXPECT_EQ(0, memcmp(call.buf, "de", 2));
+	}
 }
 
 /* What lies in several rings, as they grew, without a byte of it being read. */
@@ -471,25 +488,61 @@ TEST_F(any, timestamping)
 	}
 }
 
-static bool signalled(int sig)
+/* A signal comes in time; @info says what of, when F_SETSIG asked for that. */
+static bool signalled_of(int sig, siginfo_t *info)
 {
 	struct timespec wait = { VSHM_WAIT_MS / 1000, 0 };
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, sig);
-	return sigtimedwait(&set, NULL, &wait) == sig;
+	return sigtimedwait(&set, info, &wait) == sig;
 }
 
-TEST_F(any, signal_of_input)
+static bool signalled(int sig)
+{
+	return signalled_of(sig, NULL);
+}
+
+static void block_signals(void)
 {
 	sigset_t set;
-	char b[9];
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGIO);
 	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* SIGUSR2 for what happens to the socket, and to it alone. */
+static int signal_me(int fd)
+{
+	return fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETSIG, SIGUSR2) ||
+	       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_ASYNC | O_NONBLOCK);
+}
+
+/* Those that have come so far, and count no more. */
+static void forget_signals(void)
+{
+	struct timespec none = { 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	while (sigtimedwait(&set, NULL, &none) > 0)
+		;
+}
+
+TEST_F(any, signal_of_input)
+{
+	char b[9];
+
+	block_signals();
+	/* also when what came before was received by calls that did not wait */
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(1, send(self->p.c, "x", 1, 0));
+		ASSERT_EQ(1, recv(self->p.s, b, 9, 0));
+	}
 	ASSERT_EQ(0, fcntl(self->p.s, F_SETOWN, getpid()));
 	ASSERT_EQ(0, fcntl(self->p.s, F_SETFL, O_ASYNC));
 	for (int i = 0; i < 5; i++) {
@@ -507,6 +560,60 @@ TEST_F(any, signal_of_input)
 		     shutdown(self->p.s, SHUT_RDWR) :
 		     shutdown(self->p.c, SHUT_WR));
 	EXPECT_TRUE(signalled(SIGUSR2));
+}
+
+/* After what did not fit, space for it. */
+TEST_F(conn, signal_of_space)
+{
+	int full = vshm_place_fill(&self->p, self->p.c, 0);
+	siginfo_t info;
+
+	block_signals();
+	ASSERT_LT(0, full);
+	ASSERT_EQ(0, signal_me(self->p.c));
+	EXPECT_EQ(-1, send(self->p.c, "x", 1, 0));
+	EXPECT_EQ(EAGAIN, errno);
+	forget_signals();
+	ASSERT_EQ(0, vshm_recv_all(self->p.s, full, VSHM_PLACE_PIECE, 0, 0));
+	ASSERT_TRUE(signalled_of(SIGUSR2, &info));
+	EXPECT_EQ(POLL_OUT, info.si_code);
+	EXPECT_EQ(self->p.c, info.si_fd);
+	EXPECT_EQ(1, send(self->p.c, "x", 1, 0));
+}
+
+/* A listener for which somebody came, and who came there. */
+TEST_F(conn, signal_of_connection)
+{
+	int listener = vshm_place_listener(&self->p, 1);
+	int c = vshm_place_socket(&self->p), s;
+	siginfo_t info;
+
+	block_signals();
+	ASSERT_EQ(0, signal_me(listener));
+	ASSERT_EQ(0, vshm_connect(c, self->p.cid, vshm_port(listener)));
+	ASSERT_TRUE(signalled_of(SIGUSR2, &info));
+	EXPECT_EQ(POLL_IN, info.si_code);
+	EXPECT_EQ(listener, info.si_fd);
+	s = accept(listener, NULL, NULL);
+	EXPECT_LE(0, s);
+	close(c);
+	close(s);
+
+	forget_signals();
+	c = vshm_place_socket(&self->p);
+	ASSERT_EQ(0, fcntl(listener, F_SETFL, 0));
+	ASSERT_EQ(0, signal_me(c));
+	if (vshm_connect(c, self->p.cid, vshm_port(listener))) {
+		ASSERT_EQ(EINPROGRESS, errno);
+	}
+	ASSERT_TRUE(signalled_of(SIGUSR2, &info));
+	EXPECT_EQ(POLL_OUT, info.si_code);
+	EXPECT_EQ(c, info.si_fd);
+	s = accept(listener, NULL, NULL);
+	EXPECT_LE(0, s);
+	close(c);
+	close(s);
+	close(listener);
 }
 
 /* Is the thread of a call running, each time that one looks? */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* SOCK_DGRAM within a namespace: over CID 1, and as a pair. */
+/* SOCK_DGRAM over loopback, over a link, and as a pair. */
 #include "vshm_dgram.h"
+#include "vshm_place.h"
 #include "vshm_proc.h"
 #include <kselftest_harness.h>
 
@@ -12,14 +13,21 @@
 
 /* @c has no address yet, @s has one. */
 FIXTURE(dgram) {
+	struct vshm_place p;
 	int c;
 	int s;
 	uint32_t port;
 };
 
+FIXTURE_VARIANT(dgram) { int type; int side; };
+
+VSHM_PLACE_DATAGRAMS(dgram)
+
 FIXTURE_SETUP(dgram)
 {
-	self->c = vshm_dgram();
+	ASSERT_EQ(0, vshm_place_make(&self->p, variant->type, variant->side));
+	self->c = vshm_place_socket(&self->p);
+	ASSERT_EQ(0, vshm_ns_enter(self->p.to));
 	self->s = vshm_dgram_bound();
 	ASSERT_LE(0, self->c);
 	ASSERT_LE(0, self->s);
@@ -28,18 +36,59 @@ FIXTURE_SETUP(dgram)
 
 FIXTURE_TEARDOWN(dgram)
 {
-	close(self->c);
-	close(self->s);
+	self->p.c = self->c;
+	self->p.s = self->s;
+	EXPECT_TRUE(vshm_place_close(&self->p));
 }
 
 static ssize_t to_s(FIXTURE_DATA(dgram) *self, const void *buf, size_t len)
 {
-	return vshm_sendto(self->c, buf, len, 0, VSHM_CID_LOCAL, self->port);
+	return vshm_sendto(self->c, buf, len, 0, self->p.cid, self->port);
+}
+
+static ssize_t to_c(FIXTURE_DATA(dgram) *self, int fd, const void *buf,
+		    size_t len)
+{
+	return vshm_sendto(fd, buf, len, 0, self->p.own, vshm_port(self->c));
 }
 
 static int join(FIXTURE_DATA(dgram) *self)
 {
-	return vshm_connect(self->c, VSHM_CID_LOCAL, self->port);
+	return vshm_connect(self->c, self->p.cid, self->port);
+}
+
+/* Nobody receives it: who sends learns of that within the namespace only. */
+static bool unheard(FIXTURE_DATA(dgram) *self, ssize_t sent)
+{
+	return self->p.linked ? sent >= 0 : sent < 0 && errno == ECONNREFUSED;
+}
+
+static const char *word(FIXTURE_DATA(dgram) *self, int fd, const char *column)
+{
+	if (vshm_ns_enter(fd == self->c ? self->p.from : self->p.to))
+		return "no namespace";
+	return vshm_proc_get(fd, column);
+}
+
+static uint64_t num(FIXTURE_DATA(dgram) *self, int fd, const char *column)
+{
+	if (vshm_ns_enter(fd == self->c ? self->p.from : self->p.to))
+		return UINT64_MAX;
+	return vshm_proc_num(fd, column);
+}
+
+/* Waits until all that was sent is there, or was dropped. */
+static bool comes_to(FIXTURE_DATA(dgram) *self, const char *column,
+		     uint64_t value)
+{
+	uint64_t end = vshm_now_ms() + VSHM_WAIT_MS, is;
+
+	while ((is = num(self, self->s, column)) != value &&
+	       vshm_now_ms() < end)
+		usleep(1000);
+	if (is != value)
+		printf("# %s is %llu\n", column, (unsigned long long)is);
+	return is == value;
 }
 
 TEST_F(dgram, type)
@@ -64,7 +113,7 @@ TEST_F(dgram, addresses)
 	ASSERT_EQ(2, vshm_recvfrom(self->s, b, sizeof(b), 0, &from));
 	EXPECT_STREQ("hi", b);
 	EXPECT_EQ(vshm_family(), from.svs_family);
-	EXPECT_EQ(VSHM_CID_LOCAL, from.svs_cid);
+	EXPECT_EQ(self->p.own, from.svs_cid);
 	EXPECT_EQ(vshm_port(self->c), from.svs_port);
 	EXPECT_EQ(3, sendto(self->s, "you", 3, 0, (void *)&from,
 			    sizeof(from)));
@@ -96,9 +145,8 @@ TEST_F(dgram, ports_of_their_own)
 	EXPECT_EQ(EADDRINUSE, errno);
 	ASSERT_EQ(0, listen(fd, 1));
 	close(self->s);
-	EXPECT_EQ(-1, to_s(self, "x", 1));
-	EXPECT_EQ(ECONNREFUSED, errno);
-	EXPECT_EQ(0, vshm_bind(other, VSHM_CID_LOCAL, self->port));
+	EXPECT_TRUE(unheard(self, to_s(self, "x", 1)));
+	EXPECT_EQ(0, vshm_bind(other, self->p.cid, self->port));
 	EXPECT_EQ(1, to_s(self, "x", 1));
 	close(fd);
 	close(other);
@@ -114,8 +162,8 @@ TEST_F(dgram, connected)
 	EXPECT_EQ(0, vshm_peer(self->c).svs_family);
 	ASSERT_EQ(0, join(self));
 	EXPECT_EQ(self->port, vshm_peer(self->c).svs_port);
-	EXPECT_EQ(VSHM_CID_LOCAL, vshm_peer(self->c).svs_cid);
-	EXPECT_EQ(VSHM_CID_LOCAL, vshm_name(self->c).svs_cid);
+	EXPECT_EQ(self->p.cid, vshm_peer(self->c).svs_cid);
+	EXPECT_EQ(self->p.own, vshm_name(self->c).svs_cid);
 	EXPECT_EQ(1, send(self->c, "a", 1, 0));
 	EXPECT_EQ(1, write(self->c, "b", 1));
 	EXPECT_EQ(1, vshm_recvfrom(self->s, b, 4, 0, &from));
@@ -131,29 +179,29 @@ TEST_F(dgram, filter)
 	char b[4];
 
 	ASSERT_EQ(0, join(self));
-	ASSERT_EQ(0, vshm_connect(other, VSHM_CID_LOCAL, vshm_port(self->c)));
-	EXPECT_EQ(-1, send(other, "x", 1, 0));
-	EXPECT_EQ(ECONNREFUSED, errno);
-	EXPECT_EQ(1, vshm_sendto(self->s, "y", 1, 0, VSHM_CID_LOCAL,
-				 vshm_port(self->c)));
+	ASSERT_EQ(0, vshm_connect(other, self->p.own, vshm_port(self->c)));
+	EXPECT_TRUE(unheard(self, send(other, "x", 1, 0)));
+	EXPECT_EQ(1, to_c(self, self->s, "y", 1));
 	EXPECT_EQ(1, recv(self->c, b, 4, 0));
 	EXPECT_EQ('y', b[0]);
-	EXPECT_EQ(1, vshm_sendto(self->c, "z", 1, 0, VSHM_CID_LOCAL,
-				 self->port));
+	EXPECT_EQ(1, to_s(self, "z", 1));
 	/* another peer, then none */
-	ASSERT_EQ(0, vshm_connect(self->c, VSHM_CID_LOCAL, vshm_port(other)));
+	ASSERT_EQ(0, vshm_connect(self->c, self->p.cid, vshm_port(other)));
 	EXPECT_EQ(1, send(other, "x", 1, 0));
 	EXPECT_EQ(1, recv(self->c, b, 4, 0));
+	EXPECT_EQ('x', b[0]);
 	EXPECT_EQ(8, send(self->c, "to other", 8, 0));
 	EXPECT_EQ(4, recv(other, b, 4, 0));
-	EXPECT_EQ(-1, vshm_sendto(self->s, "y", 1, 0, VSHM_CID_LOCAL,
-				  vshm_port(self->c)));
+	EXPECT_TRUE(unheard(self, to_c(self, self->s, "n", 1)));
+	EXPECT_EQ(1, send(other, "l", 1, 0));
+	EXPECT_EQ(1, recv(self->c, b, 4, 0));
+	EXPECT_EQ('l', b[0]);
 	ASSERT_EQ(0, vshm_dissolve(self->c));
 	EXPECT_EQ((uint32_t)VSHM_CID_ANY, vshm_name(self->c).svs_cid);
 	EXPECT_EQ(0, vshm_peer(self->c).svs_family);
-	EXPECT_EQ(1, vshm_sendto(self->s, "y", 1, 0, VSHM_CID_LOCAL,
-				 vshm_port(self->c)));
+	EXPECT_EQ(1, to_c(self, self->s, "y", 1));
 	EXPECT_EQ(1, recv(self->c, b, 4, 0));
+	EXPECT_EQ('y', b[0]);
 	EXPECT_EQ(-1, send(self->c, "x", 1, 0));
 	EXPECT_EQ(EDESTADDRREQ, errno);
 	EXPECT_EQ(0, vshm_dissolve(self->c));
@@ -163,23 +211,23 @@ TEST_F(dgram, filter)
 TEST_F(dgram, states)
 {
 	VSHM_NEEDS_TABLE();
-	EXPECT_STREQ("UNCONNECTED", vshm_proc_get(self->c, "state"));
-	EXPECT_STREQ("BOUND", vshm_proc_get(self->s, "state"));
+	EXPECT_STREQ("UNCONNECTED", word(self, self->c, "state"));
+	EXPECT_STREQ("BOUND", word(self, self->s, "state"));
 	ASSERT_EQ(0, join(self));
-	EXPECT_STREQ("CONNECTED", vshm_proc_get(self->c, "state"));
-	EXPECT_STREQ("2", vshm_proc_get(self->c, "r.type"));
-	EXPECT_STREQ("2", vshm_proc_get(self->c, "l.type"));
-	EXPECT_EQ(self->port, vshm_proc_num(self->c, "r.port"));
+	EXPECT_STREQ("CONNECTED", word(self, self->c, "state"));
+	EXPECT_STREQ("2", word(self, self->c, "r.type"));
+	EXPECT_STREQ("2", word(self, self->c, "l.type"));
+	EXPECT_EQ(self->port, num(self, self->c, "r.port"));
 	ASSERT_EQ(0, vshm_dissolve(self->c));
-	EXPECT_STREQ("BOUND", vshm_proc_get(self->c, "state"));
-	EXPECT_STREQ("*", vshm_proc_get(self->c, "r.port"));
+	EXPECT_STREQ("BOUND", word(self, self->c, "state"));
+	EXPECT_STREQ("*", word(self, self->c, "r.port"));
 	ASSERT_EQ(0, join(self));
 	ASSERT_EQ(0, shutdown(self->c, SHUT_WR));
-	EXPECT_STREQ("SHUTDOWN", vshm_proc_get(self->c, "state"));
+	EXPECT_STREQ("SHUTDOWN", word(self, self->c, "state"));
 	EXPECT_EQ(-1, join(self));
 	EXPECT_EQ(EINVAL, errno);
 	ASSERT_EQ(0, shutdown(self->c, SHUT_RD));
-	EXPECT_STREQ("DISCONNECTED", vshm_proc_get(self->c, "state"));
+	EXPECT_STREQ("DISCONNECTED", word(self, self->c, "state"));
 }
 
 TEST_F(dgram, table)
@@ -188,18 +236,18 @@ TEST_F(dgram, table)
 	ASSERT_EQ(0, join(self));
 	ASSERT_EQ(5, send(self->c, "12345", 5, 0));
 	ASSERT_EQ(0, send(self->c, "", 0, 0));
-	EXPECT_EQ(5, vshm_proc_num(self->s, "recvq"));
-	EXPECT_EQ(5, vshm_proc_num(self->c, "tx.bytes"));
-	EXPECT_EQ(0, vshm_proc_num(self->c, "sendq"));
-	EXPECT_NE(0, vshm_proc_num(self->s, "l.event"));
+	EXPECT_TRUE(comes_to(self, "recvq", 5));
+	EXPECT_EQ(5, num(self, self->c, "tx.bytes"));
+	EXPECT_EQ(0, num(self, self->c, "sendq"));
+	EXPECT_NE(0, num(self, self->s, "l.event"));
 	ASSERT_EQ(5, recv(self->s, &(char[8]){ 0 }, 8, 0));
-	EXPECT_EQ(0, vshm_proc_num(self->s, "recvq"));
-	EXPECT_EQ(5, vshm_proc_num(self->s, "rx.bytes"));
+	EXPECT_EQ(0, num(self, self->s, "recvq"));
+	EXPECT_EQ(5, num(self, self->s, "rx.bytes"));
 }
 
 TEST_F(dgram, errors)
 {
-	struct sockaddr_vshm to = vshm_addr(VSHM_CID_LOCAL, self->port);
+	struct sockaddr_vshm to = vshm_addr(self->p.cid, self->port);
 	uint32_t unused;
 
 	EXPECT_EQ(-1, sendto(self->c, "x", 1, 0, (void *)&to, sizeof(to) - 1));
@@ -207,27 +255,27 @@ TEST_F(dgram, errors)
 	to.svs_family = AF_INET;
 	EXPECT_EQ(-1, sendto(self->c, "x", 1, 0, (void *)&to, sizeof(to)));
 	EXPECT_EQ(EAFNOSUPPORT, errno);
-	EXPECT_EQ(-1, vshm_sendto(self->c, "x", 1, 0, VSHM_CID_LOCAL,
+	EXPECT_EQ(-1, vshm_sendto(self->c, "x", 1, 0, self->p.cid,
 				  VSHM_PORT_ANY));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, vshm_connect(self->c, VSHM_CID_LOCAL, VSHM_PORT_ANY));
+	EXPECT_EQ(-1, vshm_connect(self->c, self->p.cid, VSHM_PORT_ANY));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, vshm_sendto(self->c, "x", 1, 0, 77, self->port));
+	/* not another guest, to which the host may lead */
+	EXPECT_EQ(-1, vshm_sendto(self->c, "x", 1, 0, 1 << 20, self->port));
 	EXPECT_EQ(EHOSTUNREACH, errno);
-	EXPECT_EQ(-1, vshm_connect(self->c, 77, self->port));
+	EXPECT_EQ(-1, vshm_connect(self->c, 1 << 20, self->port));
 	EXPECT_EQ(EHOSTUNREACH, errno);
-	EXPECT_EQ(-1, vshm_sendto(self->c, "x", 1, MSG_OOB, VSHM_CID_LOCAL,
+	EXPECT_EQ(-1, vshm_sendto(self->c, "x", 1, MSG_OOB, self->p.cid,
 				  self->port));
 	EXPECT_EQ(EOPNOTSUPP, errno);
 	unused = vshm_port(self->s);
 	close(self->s);
-	EXPECT_EQ(-1, vshm_sendto(self->c, "x", 1, 0, VSHM_CID_LOCAL, unused));
-	EXPECT_EQ(ECONNREFUSED, errno);
+	EXPECT_TRUE(unheard(self, to_s(self, "x", 1)));
 	/* that nobody is there yet is no reason not to connect */
-	EXPECT_EQ(0, vshm_connect(self->c, VSHM_CID_LOCAL, unused));
-	EXPECT_EQ(-1, send(self->c, "x", 1, 0));
-	EXPECT_EQ(ECONNREFUSED, errno);
+	EXPECT_EQ(0, vshm_connect(self->c, self->p.cid, unused));
+	EXPECT_TRUE(unheard(self, send(self->c, "x", 1, 0)));
 	EXPECT_EQ(0, vshm_so_error(self->c));
+	ASSERT_EQ(0, vshm_ns_enter(self->p.to));
 	self->s = vshm_dgram();
 	ASSERT_EQ(0, vshm_bind(self->s, VSHM_CID_ANY, unused));
 	EXPECT_EQ(1, send(self->c, "x", 1, 0));
@@ -244,6 +292,7 @@ TEST_F(dgram, sizes)
 		ASSERT_EQ(sizes[i], to_s(self, out, sizes[i]));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ASSERT_EQ(0, vshm_dgram_wait(self->s));
 		EXPECT_EQ(sizes[i], vshm_inq(self->s));
 		ASSERT_EQ(sizes[i], recv(self->s, in, sizeof(in), 0));
 		EXPECT_EQ((size_t)sizes[i], vshm_check(in, sizes[i], i, 1));
@@ -347,8 +396,8 @@ TEST_F(dgram, overflow)
 		memset(b, i, sizeof(b));
 		ASSERT_EQ((ssize_t)sizeof(b), to_s(self, b, sizeof(b)));
 	}
-	EXPECT_EQ(50, vshm_proc_num(self->s, "drops"));
-	EXPECT_EQ((uint64_t)room * 1000, vshm_proc_num(self->s, "recvq"));
+	EXPECT_TRUE(comes_to(self, "drops", 50));
+	EXPECT_EQ((uint64_t)room * 1000, num(self, self->s, "recvq"));
 	for (int i = 0; i < room; i++) {
 		ASSERT_EQ((ssize_t)sizeof(b), recv(self->s, b, sizeof(b), 0));
 		EXPECT_EQ((char)i, b[999]);
@@ -356,7 +405,7 @@ TEST_F(dgram, overflow)
 	EXPECT_EQ(-1, recv(self->s, b, sizeof(b), MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_EQ(1, to_s(self, "x", 1));
-	EXPECT_EQ(1, recv(self->s, b, sizeof(b), MSG_DONTWAIT));
+	EXPECT_EQ(1, recv(self->s, b, sizeof(b), 0));
 }
 
 TEST_F(dgram, drops_told)
@@ -379,6 +428,7 @@ TEST_F(dgram, drops_told)
 				sizeof(one)));
 	for (int i = 0; i < room + 7; i++)
 		ASSERT_EQ((ssize_t)sizeof(b), to_s(self, b, sizeof(b)));
+	EXPECT_TRUE(comes_to(self, "drops", 7));
 	for (int i = 0; i < room; i++)
 		ASSERT_EQ((ssize_t)sizeof(b), recvmsg(self->s, &msg, 0));
 	EXPECT_EQ(0, control.drops);
@@ -405,6 +455,7 @@ TEST_F(dgram, timestamp)
 				sizeof(one)));
 	clock_gettime(CLOCK_REALTIME, &before);
 	ASSERT_EQ(1, to_s(self, "x", 1));
+	ASSERT_EQ(0, vshm_dgram_wait(self->s));
 	clock_gettime(CLOCK_REALTIME, &after);
 	usleep(50000);
 	ASSERT_EQ(1, recvmsg(self->s, &msg, 0));
@@ -421,27 +472,30 @@ TEST_F(dgram, timestamp)
 /* A smaller and a larger buffer; a datagram that never fits is dropped. */
 TEST_F(dgram, buffer_size)
 {
+	const int room = (1 << 20) / VSHM_DGRAM_TAKES(60000);
 	static uint8_t buf[60000];
 	uint64_t size = 16384;
-	int n;
 
 	VSHM_NEEDS_TABLE();
 	ASSERT_EQ(0, setsockopt(self->s, vshm_family(), SO_VSHM_BUFFER_SIZE,
 				&size, sizeof(size)));
 	ASSERT_EQ(16384 - 32, to_s(self, buf, 16384 - 32));
 	ASSERT_EQ(0, to_s(self, buf, 0));
-	EXPECT_EQ(1, vshm_proc_num(self->s, "drops"));
+	EXPECT_TRUE(comes_to(self, "drops", 1));
 	EXPECT_EQ(16384 - 32, recv(self->s, buf, sizeof(buf), 0));
 	ASSERT_EQ(16384 - 31, to_s(self, buf, 16384 - 31));
-	EXPECT_EQ(2, vshm_proc_num(self->s, "drops"));
+	EXPECT_TRUE(comes_to(self, "drops", 2));
 	size = 1 << 20;
 	ASSERT_EQ(0, setsockopt(self->s, vshm_family(), SO_VSHM_BUFFER_MAX_SIZE,
 				&size, sizeof(size)));
 	ASSERT_EQ(0, setsockopt(self->s, vshm_family(), SO_VSHM_BUFFER_SIZE,
 				&size, sizeof(size)));
-	for (n = 0; vshm_proc_num(self->s, "drops") == 2; n++)
+	for (int i = 0; i < room; i++)
 		ASSERT_EQ((ssize_t)sizeof(buf), to_s(self, buf, sizeof(buf)));
-	EXPECT_EQ((1 << 20) / VSHM_DGRAM_TAKES(60000) + 1, n);
+	EXPECT_TRUE(comes_to(self, "recvq", room * 60000));
+	EXPECT_EQ(2, num(self, self->s, "drops"));
+	ASSERT_EQ((ssize_t)sizeof(buf), to_s(self, buf, sizeof(buf)));
+	EXPECT_TRUE(comes_to(self, "drops", 3));
 }
 
 TEST_F(dgram, blocking)
@@ -455,7 +509,7 @@ TEST_F(dgram, blocking)
 
 	ASSERT_EQ(0, vshm_call_start(&call));
 	ASSERT_TRUE(vshm_call_blocks(&call));
-	EXPECT_STREQ("R", vshm_proc_get(self->s, "activity"));
+	EXPECT_STREQ("R", word(self, self->s, "activity"));
 	ASSERT_EQ(2, to_s(self, "hi", 2));
 	EXPECT_EQ(2, vshm_call_end(&call));
 
@@ -500,15 +554,15 @@ TEST_F(dgram, shut_down)
 	EXPECT_EQ(0, vshm_call_end(&call));
 	EXPECT_EQ(1, to_s(self, "x", 1));
 	EXPECT_EQ(0, recv(self->s, b, 4, 0));
-	EXPECT_EQ(1, vshm_proc_num(self->s, "drops"));
+	EXPECT_TRUE(comes_to(self, "drops", 1));
 	EXPECT_EQ(POLLIN | POLLRDHUP,
 		  vshm_poll(self->s, POLLIN | POLLRDHUP, 0));
 
 	ASSERT_EQ(0, join(self));
 	EXPECT_EQ(-1, shutdown(self->c, 3));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(1, vshm_sendto(self->s, "y", 1, 0, VSHM_CID_LOCAL,
-				 vshm_port(self->c)));
+	EXPECT_EQ(1, to_c(self, self->s, "y", 1));
+	ASSERT_EQ(0, vshm_dgram_wait(self->c));
 	EXPECT_EQ(0, shutdown(self->c, SHUT_RDWR));
 	/* what came before can be received; no SIGPIPE */
 	EXPECT_EQ(1, recv(self->c, b, 4, 0));
@@ -521,11 +575,12 @@ TEST_F(dgram, shut_down)
 TEST_F(dgram, many_at_once)
 {
 	enum { COUNT = 20 };
-	struct sockaddr_vshm to = vshm_addr(VSHM_CID_LOCAL, self->port);
+	struct sockaddr_vshm to = vshm_addr(self->p.cid, self->port);
 	struct sockaddr_vshm from[COUNT];
 	struct mmsghdr out[COUNT] = { 0 }, in[COUNT] = { 0 };
 	struct iovec iov_out[COUNT][2], iov_in[COUNT];
 	char data[COUNT][20], buf[COUNT][20];
+	uint64_t sum = 0;
 
 	for (int i = 0; i < COUNT; i++) {
 		memset(data[i], 'a' + i, sizeof(data[i]));
@@ -540,8 +595,10 @@ TEST_F(dgram, many_at_once)
 		in[i].msg_hdr.msg_iovlen = 1;
 		in[i].msg_hdr.msg_name = &from[i];
 		in[i].msg_hdr.msg_namelen = sizeof(from[i]);
+		sum += 3 + i % 17;
 	}
 	ASSERT_EQ(COUNT, sendmmsg(self->c, out, COUNT, 0));
+	EXPECT_TRUE(comes_to(self, "recvq", sum));
 	ASSERT_EQ(COUNT - 5, recvmmsg(self->s, in, COUNT - 5, 0, NULL));
 	ASSERT_EQ(5, recvmmsg(self->s, in + COUNT - 5, COUNT, MSG_WAITFORONE,
 			      NULL));
@@ -560,6 +617,7 @@ TEST_F(dgram, poll)
 
 	EXPECT_EQ(POLLOUT, vshm_poll(self->s, POLLIN | POLLOUT, 0));
 	ASSERT_EQ(0, to_s(self, "", 0));
+	ASSERT_EQ(0, vshm_dgram_wait(self->s));
 	EXPECT_EQ(POLLIN | POLLOUT, vshm_poll(self->s, POLLIN | POLLOUT, 0));
 	EXPECT_EQ(0, recv(self->s, b, 4, 0));
 	EXPECT_EQ(0, vshm_poll(self->s, POLLIN, 0));
@@ -576,7 +634,7 @@ TEST_F(dgram, edges)
 	EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
 	for (int i = 0; i < 100; i++) {
 		ASSERT_EQ(1, to_s(self, "x", 1));
-		ASSERT_EQ(1, epoll_wait(ep, &ev, 1, 0));
+		ASSERT_EQ(1, epoll_wait(ep, &ev, 1, VSHM_WAIT_MS));
 		EXPECT_EQ(EPOLLIN, ev.events);
 		EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
 		if (i % 3) {
@@ -613,10 +671,11 @@ TEST_F(dgram, bad_buffer)
 /* One sender: its own socket, numbered datagrams of all sizes. */
 static long call_flood(struct vshm_call *call)
 {
+	const FIXTURE_DATA(dgram) *self = call->buf;
+	int fd = vshm_place_socket(&self->p);
 	uint8_t buf[3000];
-	int fd = vshm_dgram();
 
-	if (fd < 0 || vshm_connect(fd, VSHM_CID_LOCAL, call->len))
+	if (fd < 0 || vshm_connect(fd, self->p.cid, self->port))
 		return -1;
 	for (uint32_t i = 0; i < 2000; i++) {
 		size_t len = 8 + i * 37 % 2900;
@@ -644,7 +703,7 @@ TEST_F(dgram, senders_at_once)
 	VSHM_NEEDS_TABLE();
 	for (int i = 0; i < SENDERS; i++) {
 		call[i] = (struct vshm_call) {
-			.fn = call_flood, .len = self->port, .flags = i,
+			.fn = call_flood, .buf = self, .flags = i,
 		};
 		ASSERT_EQ(0, vshm_call_start(&call[i]));
 	}
@@ -662,7 +721,7 @@ TEST_F(dgram, senders_at_once)
 	}
 	for (int i = 0; i < SENDERS; i++)
 		EXPECT_EQ(0, vshm_call_end(&call[i]));
-	EXPECT_EQ(SENDERS * 2000, got + vshm_proc_num(self->s, "drops"));
+	EXPECT_EQ(SENDERS * 2000, got + num(self, self->s, "drops"));
 	EXPECT_LT(100, got);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Creating, binding and naming sockets, and their options. */
-#include "vshm_test.h"
+#include "vshm_place.h"
 #include <kselftest_harness.h>
 
 #include <stddef.h>
@@ -273,45 +273,73 @@ TEST_F(bad_address, connect)
 		  errno);
 }
 
-/* Two sockets want one port. */
+/* Two sockets want one port; CID 0 stands for that of the link's own end. */
 FIXTURE(port_in_use) {
+	struct vshm_place p;
+	uint32_t cid[2];
 	int fd;
 	int other;
 };
 
 FIXTURE_VARIANT(port_in_use) {
-	uint32_t cid;
-	uint32_t other;
+	int side;
+	uint32_t cid[2];
+	bool free;
 };
 
-FIXTURE_VARIANT_ADD(port_in_use, any_any) { VSHM_CID_ANY, VSHM_CID_ANY };
-FIXTURE_VARIANT_ADD(port_in_use, any_local) { VSHM_CID_ANY, VSHM_CID_LOCAL };
-FIXTURE_VARIANT_ADD(port_in_use, local_any) { VSHM_CID_LOCAL, VSHM_CID_ANY };
-FIXTURE_VARIANT_ADD(port_in_use, same) { VSHM_CID_LOCAL, VSHM_CID_LOCAL };
+FIXTURE_VARIANT_ADD(port_in_use, any_any) {
+	-1, { VSHM_CID_ANY, VSHM_CID_ANY }, false };
+FIXTURE_VARIANT_ADD(port_in_use, any_local) {
+	-1, { VSHM_CID_ANY, VSHM_CID_LOCAL }, false };
+FIXTURE_VARIANT_ADD(port_in_use, local_any) {
+	-1, { VSHM_CID_LOCAL, VSHM_CID_ANY }, false };
+FIXTURE_VARIANT_ADD(port_in_use, same) {
+	-1, { VSHM_CID_LOCAL, VSHM_CID_LOCAL }, false };
+FIXTURE_VARIANT_ADD(port_in_use, host_any) {
+	0, { 0, VSHM_CID_ANY }, false };
+FIXTURE_VARIANT_ADD(port_in_use, any_host) {
+	0, { VSHM_CID_ANY, 0 }, false };
+FIXTURE_VARIANT_ADD(port_in_use, host_host) { 0, { 0, 0 }, false };
+FIXTURE_VARIANT_ADD(port_in_use, host_local) {
+	0, { 0, VSHM_CID_LOCAL }, true };
+FIXTURE_VARIANT_ADD(port_in_use, guest_any) {
+	1, { 0, VSHM_CID_ANY }, false };
+FIXTURE_VARIANT_ADD(port_in_use, any_guest) {
+	1, { VSHM_CID_ANY, 0 }, false };
+FIXTURE_VARIANT_ADD(port_in_use, guest_guest) { 1, { 0, 0 }, false };
+FIXTURE_VARIANT_ADD(port_in_use, local_guest) {
+	1, { VSHM_CID_LOCAL, 0 }, true };
 
 FIXTURE_SETUP(port_in_use)
 {
-	self->fd = vshm_socket(0);
-	self->other = vshm_socket(0);
+	ASSERT_EQ(0, vshm_place_make(&self->p, SOCK_STREAM, variant->side));
+	for (int i = 0; i < 2; i++)
+		self->cid[i] = variant->cid[i] ?: self->p.own;
+	self->fd = vshm_place_socket(&self->p);
+	self->other = vshm_place_socket(&self->p);
 	ASSERT_LE(0, self->other);
-	ASSERT_EQ(0, vshm_bind(self->fd, variant->cid, VSHM_PORT_ANY));
+	ASSERT_EQ(0, vshm_bind(self->fd, self->cid[0], VSHM_PORT_ANY));
 }
 
 FIXTURE_TEARDOWN(port_in_use)
 {
 	close(self->fd);
 	close(self->other);
+	EXPECT_TRUE(vshm_place_close(&self->p));
 }
 
 TEST_F(port_in_use, bind)
 {
 	uint32_t port = vshm_port(self->fd);
 
-	EXPECT_EQ(-1, vshm_bind(self->other, variant->other, port));
-	EXPECT_EQ(EADDRINUSE, errno);
-	close(self->fd);
-	self->fd = -1;
-	EXPECT_EQ(0, vshm_bind(self->other, variant->other, port));
+	if (!variant->free) {
+		EXPECT_EQ(-1, vshm_bind(self->other, self->cid[1], port));
+		EXPECT_EQ(EADDRINUSE, errno);
+		close(self->fd);
+		self->fd = -1;
+	}
+	EXPECT_EQ(0, vshm_bind(self->other, self->cid[1], port));
+	EXPECT_EQ(self->cid[1], vshm_name(self->other).svs_cid);
 }
 
 /* Options of the family's own level. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Moving data over a connected stream. */
-#include "vshm_pair.h"
+/* Moving data over a connected stream, over loopback and over a link. */
+#include "vshm_place.h"
+#include <kselftest_harness.h>
 
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -8,26 +9,29 @@
 
 #define MIB	(1U << 20)
 
+VSHM_PLACE_FIXTURE(pair)
+VSHM_PLACE_STREAMS(pair)
+
 TEST_F(pair, send_recv)
 {
 	char buf[16];
 
-	EXPECT_EQ(5, send(self->c, "hello", 5, 0));
-	EXPECT_EQ(5, recv(self->s, buf, sizeof(buf), 0));
+	EXPECT_EQ(5, send(self->p.c, "hello", 5, 0));
+	EXPECT_EQ(5, recv(self->p.s, buf, sizeof(buf), 0));
 	EXPECT_EQ(0, memcmp("hello", buf, 5));
-	EXPECT_EQ(3, write(self->s, "bye", 3));
-	EXPECT_EQ(3, read(self->c, buf, sizeof(buf)));
+	EXPECT_EQ(3, write(self->p.s, "bye", 3));
+	EXPECT_EQ(3, read(self->p.c, buf, sizeof(buf)));
 	EXPECT_EQ(0, memcmp("bye", buf, 3));
 }
 
 TEST_F(pair, sendto_address)
 {
-	struct sockaddr_vshm addr = vshm_peer(self->c);
+	struct sockaddr_vshm addr = vshm_peer(self->p.c);
 
-	EXPECT_EQ(-1, sendto(self->c, "x", 1, 0, (struct sockaddr *)&addr,
+	EXPECT_EQ(-1, sendto(self->p.c, "x", 1, 0, (struct sockaddr *)&addr,
 			     sizeof(addr)));
 	EXPECT_EQ(EISCONN, errno);
-	EXPECT_EQ(1, sendto(self->c, "x", 1, 0, NULL, 0));
+	EXPECT_EQ(1, sendto(self->p.c, "x", 1, 0, NULL, 0));
 }
 
 TEST(not_connected)
@@ -56,9 +60,9 @@ TEST_F(pair, no_out_of_band)
 {
 	char b;
 
-	EXPECT_EQ(-1, send(self->c, "x", 1, MSG_OOB));
+	EXPECT_EQ(-1, send(self->p.c, "x", 1, MSG_OOB));
 	EXPECT_EQ(EOPNOTSUPP, errno);
-	EXPECT_EQ(-1, recv(self->s, &b, 1, MSG_OOB));
+	EXPECT_EQ(-1, recv(self->p.s, &b, 1, MSG_OOB));
 	EXPECT_EQ(EOPNOTSUPP, errno);
 }
 
@@ -66,23 +70,23 @@ TEST_F(pair, dontwait_empty)
 {
 	char b;
 
-	EXPECT_EQ(-1, recv(self->c, &b, 1, MSG_DONTWAIT));
+	EXPECT_EQ(-1, recv(self->p.c, &b, 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
-	ASSERT_EQ(0, vshm_nonblock(self->s));
-	EXPECT_EQ(-1, read(self->s, &b, 1));
+	ASSERT_EQ(0, vshm_nonblock(self->p.s));
+	EXPECT_EQ(-1, read(self->p.s, &b, 1));
 	EXPECT_EQ(EAGAIN, errno);
 }
 
 TEST_F(pair, dontwait_full)
 {
-	ssize_t n = vshm_send_full(self->c, 1);
+	ssize_t n = vshm_fill_up(self->p.c, 1);
 
 	ASSERT_LT(0, n);
-	EXPECT_EQ(-1, send(self->c, "x", 1, MSG_DONTWAIT));
+	EXPECT_EQ(-1, send(self->p.c, "x", 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
-	EXPECT_EQ(0, vshm_recv_all(self->s, n, 4096, 0, 1));
-	EXPECT_EQ(0, vshm_inq(self->s));
-	EXPECT_EQ(1, send(self->c, "x", 1, MSG_DONTWAIT));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, n, 4096, 0, 1));
+	EXPECT_EQ(0, vshm_inq(self->p.s));
+	EXPECT_EQ(1, send(self->p.c, "x", 1, MSG_DONTWAIT));
 }
 
 /* A non-blocking send of more than there is room for takes a part. */
@@ -94,10 +98,10 @@ TEST_F(pair, dontwait_part)
 	ssize_t n;
 
 	ASSERT_NE(MAP_FAILED, buf);
-	n = send(self->c, buf, len, MSG_DONTWAIT);
+	n = send(self->p.c, buf, len, MSG_DONTWAIT);
 	EXPECT_LT(0, n);
 	EXPECT_GT((ssize_t)len, n);
-	EXPECT_EQ(n, vshm_inq(self->s));
+	EXPECT_EQ(n, vshm_inq(self->p.s));
 	munmap(buf, len);
 }
 
@@ -107,18 +111,18 @@ TEST_F(pair, timeouts)
 	uint64_t start;
 	char b;
 
-	ASSERT_EQ(0, setsockopt(self->c, SOL_SOCKET, SO_RCVTIMEO, &tv,
+	ASSERT_EQ(0, setsockopt(self->p.c, SOL_SOCKET, SO_RCVTIMEO, &tv,
 				sizeof(tv)));
-	ASSERT_EQ(0, setsockopt(self->c, SOL_SOCKET, SO_SNDTIMEO, &tv,
+	ASSERT_EQ(0, setsockopt(self->p.c, SOL_SOCKET, SO_SNDTIMEO, &tv,
 				sizeof(tv)));
 	/* measured in jiffies, the first of which may have begun */
 	start = vshm_now_ms();
-	EXPECT_EQ(-1, recv(self->c, &b, 1, 0));
+	EXPECT_EQ(-1, recv(self->p.c, &b, 1, 0));
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_LE(39U, vshm_now_ms() - start);
-	ASSERT_LT(0, vshm_send_full(self->c, 0));
+	ASSERT_LT(0, vshm_fill_up(self->p.c, 0));
 	start = vshm_now_ms();
-	EXPECT_EQ(-1, send(self->c, "x", 1, 0));
+	EXPECT_EQ(-1, send(self->p.c, "x", 1, 0));
 	EXPECT_EQ(EAGAIN, errno);
 	EXPECT_LE(39U, vshm_now_ms() - start);
 }
@@ -127,15 +131,15 @@ TEST_F(pair, peek)
 {
 	char a[8] = "", b[8] = "";
 
-	ASSERT_EQ(6, send(self->c, "abcdef", 6, 0));
-	EXPECT_EQ(4, recv(self->s, a, 4, MSG_PEEK));
-	EXPECT_EQ(6, vshm_inq(self->s));
-	EXPECT_EQ(6, recv(self->s, b, sizeof(b), MSG_PEEK));
+	ASSERT_EQ(6, send(self->p.c, "abcdef", 6, 0));
+	EXPECT_EQ(4, recv(self->p.s, a, 4, MSG_PEEK));
+	EXPECT_EQ(6, vshm_inq(self->p.s));
+	EXPECT_EQ(6, recv(self->p.s, b, sizeof(b), MSG_PEEK));
 	EXPECT_EQ(0, memcmp("abcd", a, 4));
 	EXPECT_EQ(0, memcmp("abcdef", b, 6));
-	EXPECT_EQ(6, recv(self->s, a, sizeof(a), 0));
+	EXPECT_EQ(6, recv(self->p.s, a, sizeof(a), 0));
 	EXPECT_EQ(0, memcmp("abcdef", a, 6));
-	EXPECT_EQ(-1, recv(self->s, a, 1, MSG_PEEK | MSG_DONTWAIT));
+	EXPECT_EQ(-1, recv(self->p.s, a, 1, MSG_PEEK | MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
 }
 
@@ -146,15 +150,15 @@ TEST_F(pair, waitall)
 
 	call = (struct vshm_call) {
 		.fn = vshm_call_recv,
-		.fd = self->s,
+		.fd = self->p.s,
 		.buf = buf,
 		.len = sizeof(buf),
 		.flags = MSG_WAITALL,
 	};
-	ASSERT_EQ(0, vshm_send_all(self->c, 60, 60, 0, 3));
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 60, 60, 0, 3));
 	ASSERT_EQ(0, vshm_call_start(&call));
 	EXPECT_TRUE(vshm_call_blocks(&call));
-	ASSERT_EQ(0, vshm_send_all(self->c, 40, 7, 60, 3));
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 40, 7, 60, 3));
 	EXPECT_EQ(100, vshm_call_end(&call));
 	EXPECT_EQ(100U, vshm_check(buf, sizeof(buf), 0, 3));
 }
@@ -164,14 +168,14 @@ TEST_F(pair, waitall_large)
 {
 	struct vshm_call call = {
 		.fn = vshm_call_recv,
-		.fd = self->s,
+		.fd = self->p.s,
 		.len = 3 * MIB,
 		.flags = MSG_WAITALL,
 	};
 
 	call.buf = malloc(call.len);
 	ASSERT_EQ(0, vshm_call_start(&call));
-	EXPECT_EQ(0, vshm_send_all(self->c, call.len, 65536, 0, 4));
+	EXPECT_EQ(0, vshm_send_all(self->p.c, call.len, 65536, 0, 4));
 	EXPECT_EQ((long)call.len, vshm_call_end(&call));
 	EXPECT_EQ(call.len, vshm_check(call.buf, call.len, 0, 4));
 	free(call.buf);
@@ -181,10 +185,10 @@ TEST_F(pair, waitall_end)
 {
 	char buf[100];
 
-	ASSERT_EQ(0, vshm_send_all(self->c, 60, 60, 0, 3));
-	ASSERT_EQ(0, shutdown(self->c, SHUT_WR));
-	EXPECT_EQ(60, recv(self->s, buf, sizeof(buf), MSG_WAITALL));
-	EXPECT_EQ(0, recv(self->s, buf, sizeof(buf), MSG_WAITALL));
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 60, 60, 0, 3));
+	ASSERT_EQ(0, shutdown(self->p.c, SHUT_WR));
+	EXPECT_EQ(60, recv(self->p.s, buf, sizeof(buf), MSG_WAITALL));
+	EXPECT_EQ(0, recv(self->p.s, buf, sizeof(buf), MSG_WAITALL));
 }
 
 TEST_F(pair, scatter_gather)
@@ -198,8 +202,8 @@ TEST_F(pair, scatter_gather)
 	};
 
 	vshm_fill(in, sizeof(in), 0, 5);
-	EXPECT_EQ(3000, writev(self->c, iov_in, 4));
-	EXPECT_EQ(3000, readv(self->s, iov_out, 3));
+	EXPECT_EQ(3000, writev(self->p.c, iov_in, 4));
+	EXPECT_EQ(3000, readv(self->p.s, iov_out, 3));
 	EXPECT_EQ(sizeof(out), vshm_check(out, sizeof(out), 0, 5));
 }
 
@@ -218,8 +222,8 @@ TEST_F(pair, sendmsg_recvmsg)
 	};
 
 	vshm_fill(in, sizeof(in), 0, 6);
-	EXPECT_EQ(100, sendmsg(self->c, &tx, 0));
-	EXPECT_EQ(100, recvmsg(self->s, &rx, 0));
+	EXPECT_EQ(100, sendmsg(self->p.c, &tx, 0));
+	EXPECT_EQ(100, recvmsg(self->p.s, &rx, 0));
 	EXPECT_EQ(100U, vshm_check(out, 100, 0, 6));
 	EXPECT_EQ(0, rx.msg_flags);
 	EXPECT_EQ(0U, rx.msg_namelen);
@@ -229,13 +233,13 @@ TEST_F(pair, zero_length)
 {
 	char buf[4];
 
-	EXPECT_EQ(0, send(self->c, buf, 0, 0));
-	EXPECT_EQ(0, vshm_inq(self->s));
-	EXPECT_EQ(-1, recv(self->s, buf, 1, MSG_DONTWAIT));
+	EXPECT_EQ(0, send(self->p.c, buf, 0, 0));
+	EXPECT_EQ(0, vshm_inq(self->p.s));
+	EXPECT_EQ(-1, recv(self->p.s, buf, 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
-	ASSERT_EQ(2, send(self->c, "ab", 2, 0));
-	EXPECT_EQ(0, recv(self->s, buf, 0, 0));
-	EXPECT_EQ(2, recv(self->s, buf, sizeof(buf), 0));
+	ASSERT_EQ(2, send(self->p.c, "ab", 2, 0));
+	EXPECT_EQ(0, recv(self->p.s, buf, 0, 0));
+	EXPECT_EQ(2, recv(self->p.s, buf, sizeof(buf), 0));
 }
 
 TEST_F(pair, fault)
@@ -243,13 +247,13 @@ TEST_F(pair, fault)
 	void *bad = (void *)8;
 	char b;
 
-	EXPECT_EQ(-1, send(self->c, bad, 100, 0));
+	EXPECT_EQ(-1, send(self->p.c, bad, 100, 0));
 	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(0, vshm_inq(self->s));
-	ASSERT_EQ(1, send(self->c, "x", 1, 0));
-	EXPECT_EQ(-1, recv(self->s, bad, 100, 0));
+	EXPECT_EQ(0, vshm_inq(self->p.s));
+	ASSERT_EQ(1, send(self->p.c, "x", 1, 0));
+	EXPECT_EQ(-1, recv(self->p.s, bad, 100, 0));
 	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(1, recv(self->s, &b, 1, 0));
+	EXPECT_EQ(1, recv(self->p.s, &b, 1, 0));
 	EXPECT_EQ('x', b);
 }
 
@@ -270,16 +274,16 @@ TEST_F(pair, fault_send_part)
 
 	ASSERT_NE(NULL, p);
 	vshm_fill(p, 2 * 4096, 0, 7);
-	n = send(self->c, p, 3 * 4096, 0);
+	n = send(self->p.c, p, 3 * 4096, 0);
 	if (n < 0) {
 		EXPECT_EQ(EFAULT, errno);
 		n = 0;
 	}
 	EXPECT_GE(2 * 4096, n);
-	EXPECT_EQ(n, vshm_inq(self->s));
-	EXPECT_EQ(0, vshm_recv_all(self->s, n, 4096, 0, 7));
-	ASSERT_EQ(0, vshm_send_all(self->c, 100, 100, n, 7));
-	EXPECT_EQ(0, vshm_recv_all(self->s, 100, 100, n, 7));
+	EXPECT_EQ(n, vshm_inq(self->p.s));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, n, 4096, 0, 7));
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 100, 100, n, 7));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, 100, 100, n, 7));
 }
 
 TEST_F(pair, fault_recv_part)
@@ -288,39 +292,39 @@ TEST_F(pair, fault_recv_part)
 	ssize_t n;
 
 	ASSERT_NE(NULL, p);
-	ASSERT_EQ(0, vshm_send_all(self->c, 3 * 4096, 4096, 0, 8));
-	n = recv(self->s, p, 3 * 4096, 0);
+	ASSERT_EQ(0, vshm_send_all(self->p.c, 3 * 4096, 4096, 0, 8));
+	n = recv(self->p.s, p, 3 * 4096, 0);
 	if (n < 0) {
 		EXPECT_EQ(EFAULT, errno);
 		n = 0;
 	}
 	EXPECT_GE(2 * 4096, n);
 	EXPECT_EQ((size_t)n, vshm_check(p, n, 0, 8));
-	EXPECT_EQ(3 * 4096 - n, vshm_inq(self->s));
-	EXPECT_EQ(0, vshm_recv_all(self->s, 3 * 4096 - n, 4096, n, 8));
+	EXPECT_EQ(3 * 4096 - n, vshm_inq(self->p.s));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, 3 * 4096 - n, 4096, n, 8));
 }
 
 TEST_F(pair, reader_woken)
 {
 	char b = 0;
 	struct vshm_call call = {
-		.fn = vshm_call_recv, .fd = self->s, .buf = &b, .len = 1,
+		.fn = vshm_call_recv, .fd = self->p.s, .buf = &b, .len = 1,
 	};
 
 	ASSERT_EQ(0, vshm_call_start(&call));
 	EXPECT_TRUE(vshm_call_blocks(&call));
-	EXPECT_EQ(1, send(self->c, "w", 1, 0));
+	EXPECT_EQ(1, send(self->p.c, "w", 1, 0));
 	EXPECT_EQ(1, vshm_call_end(&call));
 	EXPECT_EQ('w', b);
 }
 
 TEST_F(pair, writer_woken)
 {
-	ssize_t full = vshm_send_full(self->c, 9);
+	ssize_t full = vshm_fill_up(self->p.c, 9);
 	uint8_t more[100];
 	struct vshm_call call = {
 		.fn = vshm_call_send,
-		.fd = self->c,
+		.fd = self->p.c,
 		.buf = more,
 		.len = sizeof(more),
 	};
@@ -329,16 +333,16 @@ TEST_F(pair, writer_woken)
 	vshm_fill(more, sizeof(more), full, 9);
 	ASSERT_EQ(0, vshm_call_start(&call));
 	EXPECT_TRUE(vshm_call_blocks(&call));
-	EXPECT_EQ(0, vshm_recv_all(self->s, full, 65536, 0, 9));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, full, 65536, 0, 9));
 	EXPECT_EQ((long)sizeof(more), vshm_call_end(&call));
-	EXPECT_EQ(0, vshm_recv_all(self->s, sizeof(more), 65536, full, 9));
+	EXPECT_EQ(0, vshm_recv_all(self->p.s, sizeof(more), 65536, full, 9));
 }
 
 TEST_F(pair, interrupted)
 {
 	char buf[10];
 	struct vshm_call call = {
-		.fn = vshm_call_recv, .fd = self->c, .buf = buf, .len = 10,
+		.fn = vshm_call_recv, .fd = self->p.c, .buf = buf, .len = 10,
 	};
 
 	ASSERT_EQ(0, vshm_catch_usr1());
@@ -348,7 +352,7 @@ TEST_F(pair, interrupted)
 	EXPECT_EQ(-1, vshm_call_end(&call));
 	EXPECT_EQ(EINTR, errno);
 
-	ASSERT_LT(0, vshm_send_full(self->c, 0));
+	ASSERT_LT(0, vshm_fill_up(self->p.c, 0));
 	call.fn = vshm_call_send;
 	ASSERT_EQ(0, vshm_call_start(&call));
 	EXPECT_TRUE(vshm_call_blocks(&call));
@@ -363,14 +367,14 @@ TEST_F(pair, queue_capacity)
 	uint64_t size = 0;
 	socklen_t len = sizeof(size);
 
-	ASSERT_EQ(0, getsockopt(self->c, vshm_family(), SO_VSHM_BUFFER_SIZE,
+	ASSERT_EQ(0, getsockopt(self->p.c, vshm_family(), SO_VSHM_BUFFER_SIZE,
 				&size, &len));
 	for (int round = 0; round < 3; round++) {
-		ssize_t n = vshm_send_full(self->c, 0);
+		ssize_t n = vshm_fill_up(self->p.c, 0);
 
 		EXPECT_LE((ssize_t)size, n);
 		EXPECT_GE((ssize_t)(2 * size), n);
-		ASSERT_EQ(0, vshm_recv_all(self->s, n, 65536, 0, 0));
+		ASSERT_EQ(0, vshm_recv_all(self->p.s, n, 65536, 0, 0));
 	}
 }
 
@@ -380,25 +384,25 @@ TEST_F(pair, queue_lengths)
 	static const int sizes[] = { 1, 63, 4095, 4097, 60000 };
 	int total = 0;
 
-	EXPECT_EQ(0, vshm_inq(self->s));
-	EXPECT_EQ(0, vshm_outq(self->c));
+	EXPECT_EQ(0, vshm_inq(self->p.s));
+	EXPECT_EQ(0, vshm_outq(self->p.c));
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		ASSERT_EQ(0, vshm_send_all(self->c, sizes[i], sizes[i],
+		ASSERT_EQ(0, vshm_send_all(self->p.c, sizes[i], sizes[i],
 					   total, 2));
 		total += sizes[i];
-		EXPECT_EQ(total, vshm_inq(self->s));
-		EXPECT_EQ(total, vshm_outq(self->c));
+		EXPECT_EQ(total, vshm_inq(self->p.s));
+		EXPECT_EQ(total, vshm_outq(self->p.c));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		char buf[60000];
 
-		EXPECT_EQ(sizes[i], recv(self->s, buf, sizes[i], 0));
+		EXPECT_EQ(sizes[i], recv(self->p.s, buf, sizes[i], 0));
 		total -= sizes[i];
-		EXPECT_EQ(total, vshm_inq(self->s));
-		EXPECT_EQ(total, vshm_outq(self->c));
+		EXPECT_EQ(total, vshm_inq(self->p.s));
+		EXPECT_EQ(total, vshm_outq(self->p.c));
 	}
-	EXPECT_EQ(0, vshm_inq(self->c));
-	EXPECT_EQ(0, vshm_outq(self->s));
+	EXPECT_EQ(0, vshm_inq(self->p.c));
+	EXPECT_EQ(0, vshm_outq(self->p.s));
 }
 
 TEST(queue_length_of_listener)
@@ -415,17 +419,21 @@ TEST(queue_length_of_listener)
 
 /* A long stream through all ways of cutting it. */
 FIXTURE(transfer) {
+	struct vshm_place p;
 	int fd[2];
 };
 
 FIXTURE_VARIANT(transfer) {
+	int side;
 	size_t total;
 	size_t send;
 	size_t recv;
 };
 
-#define TRANSFER(name, ...) \
-	FIXTURE_VARIANT_ADD(transfer, name) { __VA_ARGS__ }
+#define TRANSFER(name, ...)						\
+	FIXTURE_VARIANT_ADD(transfer, name##_loopback) { -1, __VA_ARGS__ }; \
+	FIXTURE_VARIANT_ADD(transfer, name##_host) { 0, __VA_ARGS__ };	\
+	FIXTURE_VARIANT_ADD(transfer, name##_guest) { 1, __VA_ARGS__ }
 
 TRANSFER(bytes, 20000, 1, 1);
 TRANSFER(one_to_many, 30000, 1, 4096);
@@ -440,13 +448,14 @@ TRANSFER(at_once, 8 * MIB, 8 * MIB, 8 * MIB);
 
 FIXTURE_SETUP(transfer)
 {
-	ASSERT_EQ(0, vshm_pair_open(self->fd));
+	ASSERT_EQ(0, vshm_place_open(&self->p, SOCK_STREAM, variant->side));
+	self->fd[0] = self->p.c;
+	self->fd[1] = self->p.s;
 }
 
 FIXTURE_TEARDOWN(transfer)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	EXPECT_TRUE(vshm_place_close(&self->p));
 }
 
 /* In these two, @flags is the stream's seed, and @buf says how to cut it. */
@@ -541,14 +550,14 @@ TEST_F(pair, shared_senders)
 	for (int i = 0; i < SHARERS; i++) {
 		call[i] = (struct vshm_call) {
 			.fn = send_letter,
-			.fd = self->c,
+			.fd = self->p.c,
 			.len = SHARED_BYTES,
 			.flags = 'a' + i,
 		};
 		ASSERT_EQ(0, vshm_call_start(&call[i]));
 	}
 	for (size_t got = 0; got < SHARERS * SHARED_BYTES; got += n) {
-		n = recv(self->s, buf, sizeof(buf), 0);
+		n = recv(self->p.s, buf, sizeof(buf), 0);
 		ASSERT_LT(0, n);
 		for (ssize_t i = 0; i < n; i++)
 			seen[buf[i]]++;
@@ -557,7 +566,7 @@ TEST_F(pair, shared_senders)
 		EXPECT_EQ(0, vshm_call_end(&call[i]));
 		EXPECT_EQ(SHARED_BYTES, seen['a' + i]);
 	}
-	EXPECT_EQ(0, vshm_inq(self->s));
+	EXPECT_EQ(0, vshm_inq(self->p.s));
 }
 
 static long recv_until_end(struct vshm_call *call)
@@ -578,12 +587,12 @@ TEST_F(pair, shared_receivers)
 
 	for (int i = 0; i < SHARERS; i++) {
 		call[i] = (struct vshm_call) {
-			.fn = recv_until_end, .fd = self->s,
+			.fn = recv_until_end, .fd = self->p.s,
 		};
 		ASSERT_EQ(0, vshm_call_start(&call[i]));
 	}
-	EXPECT_EQ(0, vshm_send_all(self->c, SHARED_BYTES, 3001, 0, 0));
-	EXPECT_EQ(0, shutdown(self->c, SHUT_WR));
+	EXPECT_EQ(0, vshm_send_all(self->p.c, SHARED_BYTES, 3001, 0, 0));
+	EXPECT_EQ(0, shutdown(self->p.c, SHUT_WR));
 	for (int i = 0; i < SHARERS; i++)
 		sum += vshm_call_end(&call[i]);
 	EXPECT_EQ((long)SHARED_BYTES, sum);

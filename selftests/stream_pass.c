@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Sockets that are shared: over fork(), dup(), exec() and SCM_RIGHTS. */
-#include "vshm_pair.h"
+#include "vshm_place.h"
+#include <kselftest_harness.h>
 
-TEST_F(pair, fork_shares)
+/* @any: all types; @conn: those that have an end */
+VSHM_PLACE_FIXTURE(any)
+VSHM_PLACE_ALL(any)
+VSHM_PLACE_FIXTURE(conn)
+VSHM_PLACE_CONNECTIONS(conn)
+
+TEST_F(any, fork_shares)
 {
 	char buf[4] = "";
 	pid_t pid;
@@ -10,36 +17,38 @@ TEST_F(pair, fork_shares)
 	pid = vshm_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		close(self->c);
-		if (recv(self->s, buf, 2, MSG_WAITALL) != 2)
+		close(self->p.c);
+		if (recv(self->p.s, buf, 2, MSG_WAITALL) != 2)
 			_exit(1);
-		_exit(send(self->s, "cd", 2, 0) != 2);
+		_exit(send(self->p.s, "cd", 2, 0) != 2);
 	}
-	ASSERT_EQ(2, send(self->c, "ab", 2, 0));
+	ASSERT_EQ(2, send(self->p.c, "ab", 2, 0));
 	EXPECT_EQ(0, vshm_wait(pid));
-	EXPECT_EQ(2, recv(self->c, buf, 2, MSG_WAITALL));
+	EXPECT_EQ(2, recv(self->p.c, buf, 2, MSG_WAITALL));
 	EXPECT_EQ(0, memcmp("cd", buf, 2));
 	/* the child's end closed the descriptor, not the connection */
-	EXPECT_EQ(-1, recv(self->c, buf, 1, MSG_DONTWAIT));
+	EXPECT_EQ(-1, recv(self->p.c, buf, 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
-	EXPECT_EQ(1, send(self->s, "e", 1, 0));
-	EXPECT_EQ(1, recv(self->c, buf, 1, 0));
+	EXPECT_EQ(1, send(self->p.s, "e", 1, 0));
+	EXPECT_EQ(1, recv(self->p.c, buf, 1, 0));
 }
 
-TEST_F(pair, dup_shares)
+TEST_F(any, dup_shares)
 {
-	int fd = dup(self->s);
+	int fd = dup(self->p.s);
 	char b;
 
 	ASSERT_LE(0, fd);
-	close(self->s);
-	self->s = -1;
+	close(self->p.s);
+	self->p.s = -1;
 	EXPECT_EQ(1, send(fd, "x", 1, 0));
-	EXPECT_EQ(1, recv(self->c, &b, 1, 0));
-	EXPECT_EQ(-1, recv(self->c, &b, 1, MSG_DONTWAIT));
+	EXPECT_EQ(1, recv(self->p.c, &b, 1, 0));
+	EXPECT_EQ(-1, recv(self->p.c, &b, 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
 	close(fd);
-	EXPECT_EQ(0, recv(self->c, &b, 1, 0));
+	if (self->p.type != SOCK_DGRAM) {
+		EXPECT_EQ(0, recv(self->p.c, &b, 1, 0));
+	}
 }
 
 /* Sends a descriptor, or receives one when @fd is -1. */
@@ -75,7 +84,7 @@ static int pass(int via, int fd)
 	return sendmsg(via, &msg, 0) == 1 ? 0 : -1;
 }
 
-TEST_F(pair, passed_over_unix)
+TEST_F(any, passed_over_unix)
 {
 	int via[2];
 	pid_t pid;
@@ -87,31 +96,33 @@ TEST_F(pair, passed_over_unix)
 	if (!pid) {
 		int fd;
 
-		close(self->c);
-		close(self->s);
+		close(self->p.c);
+		close(self->p.s);
 		fd = pass(via[1], -1);
 		if (fd < 0 || recv(fd, &b, 1, 0) != 1)
 			_exit(1);
 		_exit(send(fd, "2", 1, 0) != 1);
 	}
-	ASSERT_EQ(1, send(self->c, "1", 1, 0));
-	ASSERT_EQ(0, pass(via[0], self->s));
-	close(self->s);
-	self->s = -1;
-	EXPECT_EQ(1, recv(self->c, &b, 1, 0));
+	ASSERT_EQ(1, send(self->p.c, "1", 1, 0));
+	ASSERT_EQ(0, pass(via[0], self->p.s));
+	close(self->p.s);
+	self->p.s = -1;
+	EXPECT_EQ(1, recv(self->p.c, &b, 1, 0));
 	EXPECT_EQ('2', b);
 	EXPECT_EQ(0, vshm_wait(pid));
-	EXPECT_EQ(0, recv(self->c, &b, 1, 0));
+	if (self->p.type != SOCK_DGRAM) {
+		EXPECT_EQ(0, recv(self->p.c, &b, 1, 0));
+	}
 	close(via[0]);
 	close(via[1]);
 }
 
-/* A stream of this family carries no descriptors itself. */
-TEST_F(pair, passes_none)
+/* Not over a socket of the family itself, which would keep itself alive. */
+TEST_F(conn, passes_none)
 {
 	int fd;
 
-	fd = pass(self->c, self->s) ? -1 : pass(self->s, -1);
+	fd = pass(self->p.c, self->p.s) ? -1 : pass(self->p.s, -1);
 	EXPECT_EQ(-1, fd);
 }
 
@@ -137,44 +148,44 @@ static pid_t exec_hold(int in)
 	return pid;
 }
 
-TEST_F(pair, close_on_exec)
+TEST_F(conn, close_on_exec)
 {
 	int in[2];
 	pid_t pid;
 	char b;
 
 	ASSERT_EQ(0, pipe2(in, O_CLOEXEC));
-	ASSERT_EQ(0, fcntl(self->s, F_SETFD, FD_CLOEXEC));
-	ASSERT_EQ(0, fcntl(self->c, F_SETFD, FD_CLOEXEC));
+	ASSERT_EQ(0, fcntl(self->p.s, F_SETFD, FD_CLOEXEC));
+	ASSERT_EQ(0, fcntl(self->p.c, F_SETFD, FD_CLOEXEC));
 	pid = exec_hold(in[0]);
 	ASSERT_LE(0, pid);
-	close(self->s);
-	self->s = -1;
+	close(self->p.s);
+	self->p.s = -1;
 	/* the end comes although the child lives */
-	EXPECT_EQ(0, recv(self->c, &b, 1, 0));
+	EXPECT_EQ(0, recv(self->p.c, &b, 1, 0));
 	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
 	close(in[1]);
 	EXPECT_EQ(0, vshm_wait(pid));
 	close(in[0]);
 }
 
-TEST_F(pair, kept_over_exec)
+TEST_F(conn, kept_over_exec)
 {
 	int in[2];
 	pid_t pid;
 	char b;
 
 	ASSERT_EQ(0, pipe2(in, O_CLOEXEC));
-	ASSERT_EQ(0, fcntl(self->c, F_SETFD, FD_CLOEXEC));
+	ASSERT_EQ(0, fcntl(self->p.c, F_SETFD, FD_CLOEXEC));
 	pid = exec_hold(in[0]);
 	ASSERT_LE(0, pid);
-	close(self->s);
-	self->s = -1;
-	EXPECT_EQ(-1, recv(self->c, &b, 1, MSG_DONTWAIT));
+	close(self->p.s);
+	self->p.s = -1;
+	EXPECT_EQ(-1, recv(self->p.c, &b, 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
 	close(in[1]);
 	EXPECT_EQ(0, vshm_wait(pid));
-	EXPECT_EQ(0, recv(self->c, &b, 1, 0));
+	EXPECT_EQ(0, recv(self->p.c, &b, 1, 0));
 	close(in[0]);
 }
 

@@ -11,12 +11,9 @@
 #define ENTRIES	64
 
 VSHM_PLACE_FIXTURE(uring)
-VSHM_PLACE_STREAMS(uring)
-VSHM_PLACE_PACKETS(uring)
+VSHM_PLACE_CONNECTIONS(uring)
 VSHM_PLACE_FIXTURE(any)
-VSHM_PLACE_STREAMS(any)
-VSHM_PLACE_PACKETS(any)
-VSHM_PLACE_DATAGRAMS(any)
+VSHM_PLACE_ALL(any)
 
 /* What a request came to, in time; its mark in @mark and flags in @flags. */
 static int result(struct io_uring *ring, uint64_t *mark, unsigned int *flags)

@@ -3,7 +3,7 @@
 #
 # Fails when Documentation/conformance.rst names a test that does not exist.
 # A name is the program's, a dot, and that of a TEST() or TEST_F(), or for the
-# programs of the distribution that of a function.
+# programs of the distribution and scripts that of a function.
 
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
@@ -14,6 +14,8 @@ while read -r name; do
 	count=$((count + 1))
 	if [ "$program" = programs ]; then
 		grep -q "^$test()$" selftests/programs/programs.sh
+	elif [ -e "selftests/$program.sh" ]; then
+		grep -q "^$test()$" "selftests/$program.sh"
 	else
 		grep -Eqs "^TEST[A-Z_]*\(([a-z_]+, )?${test}[,)]" "selftests/$program.c"
 	fi || {
