@@ -21,10 +21,16 @@ occupy()
 	done
 }
 
+migrated()
+{
+	qmp '{"execute": "query-migrate"}' >"$RUN/reply"
+	grep -q '"status": "completed"' "$RUN/reply"
+}
+
 # migrate: VM B goes on in another QEMU on this machine, which gets its name
 migrate()
 {
-	local state='' uri='"arguments": {"uri": "unix:'"$RUN/M/migration"'"}'
+	local uri='"arguments": {"uri": "unix:'"$RUN/M/migration"'"}'
 
 	VM_APPEND="${VM_APPEND:-} iomem=relaxed" vm_boot M "${PAIR_ARCHIVES[@]-$RUN/tests.cpio}" -- \
 		-incoming "unix:$RUN/M/migration" -qmp "unix:$RUN/M/qmp,server=on,wait=off"
@@ -48,13 +54,7 @@ migrate()
 	eventually 5 qmp '{"execute": "chardev-remove", "arguments": {"id": "link"}}'
 	occupy 12
 	qmp '{"execute": "migrate", '"$uri"'}'
-	until [[ $state =~ completed|failed ]]; do
-		sleep 0.5
-		qmp '{"execute": "query-migrate"}' >"$RUN/reply"
-		state=$(grep -o '"status": "[a-z-]*"' "$RUN/reply" | head -n 1)
-	done
-	cat "$RUN/reply"
-	[[ $state == *completed* ]]
+	eventually 60 migrated || { cat "$RUN/reply"; return 1; }
 	monitor_end
 	vm_kill B
 	# what its kernel said before
