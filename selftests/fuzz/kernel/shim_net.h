@@ -41,6 +41,7 @@
 #define EPOLLWRNORM	0x100
 #define EPOLLWRBAND	0x200
 #define EPOLLRDHUP	0x2000
+#define POLL_IN		1
 #define POLL_OUT	2
 #define POLL_ERR	4
 #define POLL_HUP	6
