@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A thousand connections one by one, two hundred at once, and nothing left. */
+/*
+ * A thousand connections one by one, two hundred at once, and nothing left; ends that
+ * are closed at once.
+ */
 #include "vshm_echo.h"
 #include "vshm_proc.h"
 #include "vshm_test.h"
@@ -88,6 +91,70 @@ TEST_F_TIMEOUT(server, abandoned, 120)
 		close(fd);
 	}
 	EXPECT_EQ(0, vshm_echo_sequential(VSHM_CID_LOCAL, self->port, 1, 100));
+}
+
+/* A thread that closes the other end at the same moment, round after round. */
+FIXTURE(closer) {
+	pthread_barrier_t round;
+	pthread_t thread;
+	bool stop;
+	int fd;
+};
+
+static void *close_other(void *arg)
+{
+	FIXTURE_DATA(closer) *self = arg;
+
+	for (;;) {
+		pthread_barrier_wait(&self->round);
+		if (self->stop)
+			return NULL;
+		close(self->fd);
+		pthread_barrier_wait(&self->round);
+	}
+}
+
+FIXTURE_SETUP(closer)
+{
+	ASSERT_EQ(0, pthread_barrier_init(&self->round, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, close_other, self));
+}
+
+FIXTURE_TEARDOWN(closer)
+{
+	self->stop = true;
+	pthread_barrier_wait(&self->round);
+	pthread_join(self->thread, NULL);
+}
+
+/*
+ * Both ends have last words for each other; a connection that is made of the same
+ * memory meanwhile must not hear them.
+ */
+TEST_F_TIMEOUT(closer, both_ends_at_once, 120)
+{
+	int fd[2];
+	char b;
+
+	for (int i = 0; i < 3000; i++) {
+		if (socketpair(vshm_family(), SOCK_STREAM, 0, fd)) {
+			ASSERT_EQ(EOPNOTSUPP, errno);
+			SKIP(return, "no socketpair");
+		}
+		self->fd = fd[1];
+		pthread_barrier_wait(&self->round);
+		close(fd[0]);
+		for (int k = 0; k < 4; k++) {
+			ASSERT_EQ(0, socketpair(vshm_family(), SOCK_STREAM, 0, fd));
+			for (int end = 0; end < 2; end++) {
+				EXPECT_EQ(1, send(fd[end], "x", 1, MSG_NOSIGNAL));
+				EXPECT_EQ(1, recv(fd[!end], &b, 1, 0));
+			}
+			close(fd[0]);
+			close(fd[1]);
+		}
+		pthread_barrier_wait(&self->round);
+	}
 }
 
 TEST_HARNESS_MAIN
