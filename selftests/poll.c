@@ -122,6 +122,15 @@ TEST_F(pair, full)
 	EXPECT_EQ((unsigned int)EPOLLOUT, now(self->p.c));
 }
 
+/* More than half of the ring that a connection starts with is not half of all. */
+TEST_F(pair, room_to_grow)
+{
+	char buf[1500] = "";
+
+	ASSERT_EQ(1500, send(self->p.c, buf, sizeof(buf), 0));
+	EXPECT_EQ((unsigned int)EPOLLOUT, now(self->p.c));
+}
+
 TEST_F(pair, peer_writes_no_more)
 {
 	ASSERT_EQ(0, shutdown(self->p.c, SHUT_WR));

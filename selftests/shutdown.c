@@ -432,7 +432,7 @@ TEST(last_bytes)
 
 	for (int side = -1; side < 2; side++) {
 		ASSERT_EQ(0, vshm_place_make(&p, SOCK_STREAM, side));
-		for (int i = 0; i < 50; i++) {
+		for (int i = 0; i < 20; i++) {
 			ASSERT_EQ(0, vshm_place_pair(&p, &p.c, &p.s));
 			if (i & 1) {
 				int c = p.c;

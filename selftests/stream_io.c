@@ -483,7 +483,7 @@ static struct vshm_call stream_call(long (*fn)(struct vshm_call *), int fd,
 	};
 }
 
-TEST_F(transfer, one_way)
+TEST_F_TIMEOUT(transfer, one_way, 120)
 {
 	for (int from = 0; from < 2; from++) {
 		struct vshm_call tx = stream_call(send_stream, self->fd[from],
@@ -499,7 +499,7 @@ TEST_F(transfer, one_way)
 	EXPECT_EQ(0, vshm_inq(self->fd[1]));
 }
 
-TEST_F(transfer, full_duplex)
+TEST_F_TIMEOUT(transfer, full_duplex, 120)
 {
 	struct vshm_call call[4];
 
