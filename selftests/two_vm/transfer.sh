@@ -69,7 +69,7 @@ recipe()
 # namespace of B, with a table of its own, as the second host.
 test_beyond_one_host()
 {
-	vm A 'background service socat "$(listen 5000),fork" PIPE
+	vm A 'background service vshm_stress server --port 5000
 	      eventually 5 has_sockets 1 l.port 5000 state LISTENING'
 	vm -t 200 B "modprobe veth
 	ip link add near type veth
@@ -105,7 +105,7 @@ test_beyond_one_host()
 # B is the host, and a socat there is the monitor.
 test_proxy_for_other_monitors()
 {
-	vm A 'background service socat "$(listen 5000),fork" PIPE
+	vm A 'background service vshm_stress server --port 5000
 	      eventually 5 has_sockets 1 l.port 5000 state LISTENING'
 	vm -t 200 B "
 	echo 'exec $(recipe "Other machine monitors" 1)' >/tmp/proxy
