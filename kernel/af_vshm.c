@@ -34,21 +34,20 @@ static void vshm_sk_destruct(struct sock *sk)
  * @sock: what the program sees, or NULL until it is accepted
  * @type: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM
  * @uid: who it is counted for, or INVALID_UID
- * @gfp: how to allocate
  * @kern: made by the kernel for itself: holds no reference to @net
  *
  * Return: the socket, whose entry the caller holds, or NULL when memory is short
  * or a limit is reached.
  */
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
-			     kuid_t uid, gfp_t gfp, int kern)
+			     kuid_t uid, int kern)
 {
 	struct vshm_net *vnet = vshm_net(net);
 	const struct vshm_limits *limits = &vnet->limits;
 	struct vshm_sock *vsk;
 	struct sock *sk;
 
-	sk = sk_alloc(net, vshm_family, gfp, &vshm_proto, kern);
+	sk = sk_alloc(net, vshm_family, VSHM_GFP, &vshm_proto, kern);
 	if (!sk)
 		return NULL;
 	sock_init_data(sock, sk);
@@ -187,8 +186,8 @@ bool vshm_nonblock(struct sock *sk)
  */
 u32 vshm_activity(const struct vshm_sock *vsk)
 {
-	return (READ_ONCE(vsk->senders) ? VSHM_SENDING : 0) |
-	       (READ_ONCE(vsk->receivers) ? VSHM_RECEIVING : 0);
+	return (vshm_shown(vsk->senders) ? VSHM_SENDING : 0) |
+	       (vshm_shown(vsk->receivers) ? VSHM_RECEIVING : 0);
 }
 
 /**
@@ -474,10 +473,10 @@ int vshm_sock_half_close(struct vshm_sock *vsk, int mask)
 	case VSHM_CONNECTED:
 	case VSHM_SHUTDOWN:
 		conn = vshm_sock_conn_get(vsk);
-		if (mask & SEND_SHUTDOWN)
-			conn->how |= VSHM_HOW_SEND;
-		if (mask & RCV_SHUTDOWN)
-			conn->how |= VSHM_HOW_RECEIVE;
+		/* read when the record is sent, without the lock */
+		WRITE_ONCE(conn->how, conn->how |
+			   (mask & SEND_SHUTDOWN ? VSHM_HOW_SEND : 0) |
+			   (mask & RCV_SHUTDOWN ? VSHM_HOW_RECEIVE : 0));
 		vshm_sock_shutdown(vsk, mask);
 		break;
 	case VSHM_DISCONNECTED:

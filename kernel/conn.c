@@ -31,9 +31,10 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 {
 	struct vshm_ring_mem mem = { .order = VSHM_RING_ORDER_MIN };
 	struct vshm_conn *conn;
+	bool up;
 	int err;
 
-	conn = kmem_cache_zalloc(vshm_conn_cache, GFP_KERNEL);
+	conn = kmem_cache_zalloc(vshm_conn_cache, VSHM_GFP);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 	err = vshm_link_ring_alloc(link, vshm_sk(sk), &mem);
@@ -58,20 +59,20 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 	err = __xa_alloc(&link->slots, &conn->slot, conn,
 			 XA_LIMIT(1, link->max_slots - 1), GFP_KERNEL);
 	/* looked at last: the allocation may have dropped the lock */
-	if (!err && !link->up) {
-		__xa_erase(&link->slots, conn->slot);
-		err = -EHOSTUNREACH;
-	}
+	up = link->up;
 	xa_unlock(&link->slots);
-	if (!err)
+	if (!err && up)
 		return conn;
-	if (err == -EBUSY)
-		err = -ENOBUFS;
-
-	/* a lookup may have seen it: let RCU free it */
+	if (!err) {
+		/* who kills the link may have found it, and refer to it */
+		vshm_conn_abandon(conn);
+		vshm_conn_put(conn);
+		return ERR_PTR(-EHOSTUNREACH);
+	}
+	/* in no slot */
 	refcount_set(&conn->refs, 1);
 	vshm_conn_put(conn);
-	return ERR_PTR(err);
+	return ERR_PTR(err == -EBUSY ? -ENOBUFS : err);
 
 err_free:
 	kmem_cache_free(vshm_conn_cache, conn);

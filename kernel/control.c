@@ -8,6 +8,7 @@
  * thread receives and the sender is trusted.
  */
 #include <linux/log2.h>
+#include <linux/sched/mm.h>
 
 #include "trace.h"
 #include "vshm.h"
@@ -175,7 +176,7 @@ static int vshm_record_ring(struct vshm_link *link,
 /**
  * vshm_record_accept() - connect a new socket to the sender of a request
  * @link: link that it came through
- * @vsk: socket that nobody else knows of; its caller closes it on failure
+ * @vsk: socket that no program has; its caller closes it on failure
  * @rec: the request
  * @mem: the ring that it offers, checked
  *
@@ -203,9 +204,12 @@ struct vshm_conn *vshm_record_accept(struct vshm_link *link,
 	refcount_inc(&conn->refs);
 	vshm_sender_init(&conn->tx, mem);
 	vshm_record_adopt(conn, rec);
+	/* whoever looks at the table knows of it, and may end it */
+	vshm_lock(&vsk->sk);
 	vshm_conn_attach(vsk, conn);
 	vshm_set_state(vsk, VSHM_CONNECTED);
 	vshm_record_hello(conn, VSHM_OP_RESPONSE);
+	vshm_unlock(&vsk->sk);
 	return conn;
 }
 
@@ -215,13 +219,17 @@ static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *
 					   const struct vshm_ring_mem *mem)
 {
 	struct vshm_sock *listener = vshm_sk(sk), *vsk;
+	struct mem_cgroup *old;
 	struct vshm_conn *conn;
 	struct sock *child;
 
-	child = vshm_sock_alloc(sock_net(sk), NULL, rec->type, sk->sk_uid,
-				GFP_KERNEL, 0);
-	if (!child)
+	/* as all that peers make a listener have, it is its owner's */
+	old = set_active_memcg(vshm_sock_memcg(sk));
+	child = vshm_sock_alloc(sock_net(sk), NULL, rec->type, sk->sk_uid, 0);
+	if (!child) {
+		set_active_memcg(old);
 		return ERR_PTR(-ENOBUFS);
+	}
 	vsk = vshm_sk(child);
 	security_sk_clone(sk, child);
 	child->sk_uid = sk->sk_uid;
@@ -239,6 +247,7 @@ static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *
 	vsk->local.nonblock = vshm_nonblock(sk);
 
 	conn = vshm_record_accept(link, vsk, rec, mem);
+	set_active_memcg(old);
 	if (IS_ERR(conn))
 		vshm_sock_close(vsk);
 	else

@@ -79,8 +79,7 @@ static int vshm_diag_put_state(struct sk_buff *skb, struct vshm_sock *vsk,
 }
 
 static int vshm_diag_put_end(struct sk_buff *skb, int attr,
-			     const struct vshm_endpoint *end, u32 options,
-			     bool nonblock)
+			     const struct vshm_endpoint *end)
 {
 	struct nlattr *nest = nla_nest_start(skb, attr);
 
@@ -89,13 +88,13 @@ static int vshm_diag_put_end(struct sk_buff *skb, int attr,
 	if (vshm_diag_put_u64(skb, VSHM_DIAG_END_ID, end->id) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_TYPE, end->type) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_PROTOCOL, end->protocol) ||
-	    nla_put_u32(skb, VSHM_DIAG_END_OPTIONS, options) ||
+	    nla_put_u32(skb, VSHM_DIAG_END_OPTIONS, end->options) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_CID, end->cid) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_PORT, end->port) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_EVENT,
-			(__force u32)READ_ONCE(end->event)) ||
+			(__force u32)end->event) ||
 	    nla_put_u32(skb, VSHM_DIAG_END_FAMILY, end->family) ||
-	    nla_put_u8(skb, VSHM_DIAG_END_NONBLOCK, nonblock))
+	    nla_put_u8(skb, VSHM_DIAG_END_NONBLOCK, end->nonblock))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -132,11 +131,11 @@ static int vshm_diag_put_dir(struct sk_buff *skb, int attr,
 	if (!nest)
 		return -EMSGSIZE;
 	if (vshm_diag_put_u64(skb, VSHM_DIAG_DIR_BYTES,
-			      READ_ONCE(stats->bytes)) ||
+			      vshm_shown(stats->bytes)) ||
 	    vshm_diag_put_u64(skb, VSHM_DIAG_DIR_CALLS,
-			      READ_ONCE(stats->calls)) ||
+			      vshm_shown(stats->calls)) ||
 	    vshm_diag_put_u64(skb, VSHM_DIAG_DIR_WAITS,
-			      READ_ONCE(stats->waits)) ||
+			      vshm_shown(stats->waits)) ||
 	    vshm_diag_put_u64(skb, VSHM_DIAG_DIR_WAKEUPS,
 			      atomic64_read(&stats->wakeups)) ||
 	    vshm_diag_put_u64(skb, VSHM_DIAG_DIR_DROPS, dir->drops) ||
@@ -156,14 +155,14 @@ static int vshm_diag_put_stats(struct sk_buff *skb, struct vshm_sock *vsk,
 	struct sock *sk = &vsk->sk;
 	struct vshm_diag_direction tx = {
 		.stats		= &vsk->tx,
-		.threads	= READ_ONCE(vsk->senders),
+		.threads	= vshm_shown(vsk->senders),
 		.limit		= READ_ONCE(sk->sk_sndbuf),
 		.ring		= info->tx_ring,
 	};
 	struct vshm_diag_direction rx = {
 		.stats		= &vsk->rx,
 		.drops		= atomic_read(&sk->sk_drops),
-		.threads	= READ_ONCE(vsk->receivers),
+		.threads	= vshm_shown(vsk->receivers),
 		.limit		= READ_ONCE(sk->sk_rcvbuf),
 		.ring		= info->rx_ring,
 		.rings		= info->rx_rings,
@@ -219,21 +218,21 @@ static int vshm_diag_put_link(struct sk_buff *skb,
 int vshm_diag_put(struct sk_buff *skb, struct vshm_sock *vsk, u32 show,
 		  struct user_namespace *user_ns)
 {
+	struct vshm_endpoint local = vshm_shown(vsk->local);
+	struct vshm_endpoint remote = vshm_shown(vsk->remote);
 	struct vshm_conn_info info = { };
 	int err = 0;
 
+	local.options = vshm_options(vsk);
+	local.nonblock = vshm_nonblock(&vsk->sk);
 	if (show & (VSHM_DIAG_SHOW_STATS | VSHM_DIAG_SHOW_LINK))
 		vshm_conn_info(vsk, &info);
 	if (show & VSHM_DIAG_SHOW_STATE)
 		err = vshm_diag_put_state(skb, vsk, user_ns);
 	if (!err && show & VSHM_DIAG_SHOW_LOCAL)
-		err = vshm_diag_put_end(skb, VSHM_DIAG_LOCAL, &vsk->local,
-					vshm_options(vsk),
-					vshm_nonblock(&vsk->sk));
+		err = vshm_diag_put_end(skb, VSHM_DIAG_LOCAL, &local);
 	if (!err && show & VSHM_DIAG_SHOW_REMOTE)
-		err = vshm_diag_put_end(skb, VSHM_DIAG_REMOTE, &vsk->remote,
-					vsk->remote.options,
-					vsk->remote.nonblock);
+		err = vshm_diag_put_end(skb, VSHM_DIAG_REMOTE, &remote);
 	if (!err && show & VSHM_DIAG_SHOW_QUEUES)
 		err = vshm_diag_put_queues(skb, vsk);
 	if (!err && show & VSHM_DIAG_SHOW_STATS)
@@ -253,6 +252,8 @@ static int vshm_diag_fill(struct sk_buff *skb, struct vshm_sock *vsk,
 			  const struct sk_buff *request,
 			  const struct nlmsghdr *to, u32 show, int flags)
 {
+	struct vshm_endpoint remote = vshm_shown(vsk->remote);
+	struct vshm_endpoint local = vshm_shown(vsk->local);
 	struct sock *sk = &vsk->sk;
 	struct vshm_diag_msg *msg;
 	struct nlmsghdr *nlh;
@@ -267,10 +268,10 @@ static int vshm_diag_fill(struct sk_buff *skb, struct vshm_sock *vsk,
 		.vdiag_type	= sk->sk_type,
 		.vdiag_state	= READ_ONCE(sk->sk_state),
 		.vdiag_shutdown	= READ_ONCE(sk->sk_shutdown),
-		.vdiag_src_cid	= vsk->local.cid,
-		.vdiag_src_port	= vsk->local.port,
-		.vdiag_dst_cid	= vsk->remote.cid,
-		.vdiag_dst_port	= vsk->remote.port,
+		.vdiag_src_cid	= local.cid,
+		.vdiag_src_port	= local.port,
+		.vdiag_dst_cid	= remote.cid,
+		.vdiag_dst_port	= remote.port,
 		.vdiag_ino	= sock_i_ino(sk),
 	};
 	sock_diag_save_cookie(sk, msg->vdiag_cookie);
@@ -329,19 +330,21 @@ static bool vshm_diag_matches(const struct vshm_diag_filter *f,
 			      struct vshm_sock *vsk,
 			      struct user_namespace *user_ns)
 {
+	const struct vshm_endpoint remote = vshm_shown(vsk->remote);
+	const struct vshm_endpoint local = vshm_shown(vsk->local);
 	struct sock *sk = &vsk->sk;
 	const u32 uid = from_kuid_munged(user_ns, READ_ONCE(sk->sk_uid));
 
 	return (!f->ino || f->ino == sock_i_ino(sk)) &&
-	       vshm_diag_is(f, VSHM_DIAG_REQ_ID, vsk->local.id) &&
+	       vshm_diag_is(f, VSHM_DIAG_REQ_ID, local.id) &&
 	       vshm_diag_has(f, VSHM_DIAG_REQ_STATES,
 			     BIT(READ_ONCE(vsk->state))) &&
 	       vshm_diag_has(f, VSHM_DIAG_REQ_ACTIVITY, vshm_activity(vsk)) &&
 	       vshm_diag_has(f, VSHM_DIAG_REQ_TYPES, BIT(sk->sk_type)) &&
-	       vshm_diag_is(f, VSHM_DIAG_REQ_LOCAL_CID, vsk->local.cid) &&
-	       vshm_diag_is(f, VSHM_DIAG_REQ_LOCAL_PORT, vsk->local.port) &&
-	       vshm_diag_is(f, VSHM_DIAG_REQ_REMOTE_CID, vsk->remote.cid) &&
-	       vshm_diag_is(f, VSHM_DIAG_REQ_REMOTE_PORT, vsk->remote.port) &&
+	       vshm_diag_is(f, VSHM_DIAG_REQ_LOCAL_CID, local.cid) &&
+	       vshm_diag_is(f, VSHM_DIAG_REQ_LOCAL_PORT, local.port) &&
+	       vshm_diag_is(f, VSHM_DIAG_REQ_REMOTE_CID, remote.cid) &&
+	       vshm_diag_is(f, VSHM_DIAG_REQ_REMOTE_PORT, remote.port) &&
 	       vshm_diag_is(f, VSHM_DIAG_REQ_UID, uid);
 }
 

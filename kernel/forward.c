@@ -64,8 +64,7 @@ static void vshm_forward_event(struct sock *sk)
 /* Nothing that happens to it counts before it has its user data. */
 static struct vshm_sock *vshm_forward_sock(struct vshm_net *vnet, u16 type)
 {
-	struct sock *sk = vshm_sock_alloc(vnet->net, NULL, type, INVALID_UID,
-					  GFP_KERNEL, 1);
+	struct sock *sk = vshm_sock_alloc(vnet->net, NULL, type, INVALID_UID, 1);
 
 	if (!sk)
 		return NULL;
@@ -389,7 +388,7 @@ static int vshm_forward_start(struct vshm_link *link, struct vshm_link *to,
 			      const struct vshm_record *rec,
 			      const struct vshm_ring_mem *mem)
 {
-	struct vshm_forward *fw = kzalloc(sizeof(*fw), GFP_KERNEL_ACCOUNT);
+	struct vshm_forward *fw = kzalloc(sizeof(*fw), VSHM_GFP);
 	struct vshm_conn *conn;
 	int err = -ENOBUFS;
 

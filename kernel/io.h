@@ -30,6 +30,9 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 /* ancillary.c */
 void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg, ktime_t when);
 
+/* Packets that a peek passes over before other work gets its turn. */
+#define VSHM_PEEK_BUDGET	1024
+
 /**
  * struct vshm_beside - what a call that sends has beside its data
  * @who: credentials of the sender; VSHM_WHO_SCM as long as there is @scm to be
@@ -109,13 +112,14 @@ static inline int vshm_beside_prepare(struct vshm_conn *conn,
 
 /*
  * Send it with the @bytes that were copied to the head of the ring, and are
- * published next. tx_lock is held.
+ * published next: 0 or an errno. tx_lock is held.
  */
-static inline void vshm_beside_attach(struct vshm_conn *conn,
-				      struct vshm_beside *beside, u64 bytes)
+static inline int vshm_beside_attach(struct vshm_conn *conn,
+				     struct vshm_beside *beside, u64 bytes)
 {
-	if (beside->scm)
-		beside->who = vshm_scm_attach(conn, &beside->scm, bytes);
+	if (!beside->scm)
+		return 0;
+	return vshm_scm_attach(conn, &beside->scm, bytes, &beside->who);
 }
 
 /* Is there more to receive than data, or has the program asked who sent it? */

@@ -31,13 +31,13 @@ static int vshm_loopback_alloc(struct vshm_link *link,
 {
 	struct vshm_loopback_ring *ring;
 
-	ring = kmem_cache_alloc(vshm_loopback_cache, GFP_KERNEL);
+	ring = kmem_cache_alloc(vshm_loopback_cache, VSHM_GFP);
 	if (!ring)
 		return -ENOBUFS;
 	if (mem->order == VSHM_RING_ORDER_MIN)
 		mem->data = ring->data;
 	else
-		mem->data = kvmalloc(1UL << mem->order, GFP_KERNEL_ACCOUNT);
+		mem->data = kvmalloc(1UL << mem->order, VSHM_GFP_QUEUE);
 	if (!mem->data) {
 		kmem_cache_free(vshm_loopback_cache, ring);
 		return -ENOBUFS;

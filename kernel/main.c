@@ -33,8 +33,7 @@ static int vshm_create(struct net *net, struct socket *sock, int protocol,
 	default:
 		return -ESOCKTNOSUPPORT;
 	}
-	sk = vshm_sock_alloc(net, sock, sock->type, current_fsuid(), GFP_KERNEL,
-			     kern);
+	sk = vshm_sock_alloc(net, sock, sock->type, current_fsuid(), kern);
 	if (!sk)
 		return -ENOBUFS;
 	sk->sk_protocol = protocol;

@@ -17,15 +17,14 @@ static void vshm_show_number(struct seq_file *seq, u32 number, u32 any)
 }
 
 static void vshm_show_endpoint(struct seq_file *seq,
-			       const struct vshm_endpoint *end, u32 options,
-			       bool nonblock)
+			       const struct vshm_endpoint *end)
 {
 	seq_printf(seq, " %llu %u %u 0x%x", end->id, end->type, end->protocol,
-		   options);
+		   end->options);
 	vshm_show_number(seq, end->cid, VSHM_CID_ANY);
 	vshm_show_number(seq, end->port, VSHM_PORT_ANY);
-	seq_printf(seq, " 0x%x %u %s", (__force u32)READ_ONCE(end->event),
-		   end->family, nonblock ? "nonblock" : "block");
+	seq_printf(seq, " 0x%x %u %s", (__force u32)end->event, end->family,
+		   end->nonblock ? "nonblock" : "block");
 }
 
 static const char *vshm_show_activity(const struct vshm_sock *vsk)
@@ -43,27 +42,29 @@ static const char *vshm_show_activity(const struct vshm_sock *vsk)
 static void vshm_show_stats(struct seq_file *seq,
 			    const struct vshm_stats *stats)
 {
-	seq_printf(seq, " %llu %llu %llu", READ_ONCE(stats->calls),
-		   READ_ONCE(stats->waits), atomic64_read(&stats->wakeups));
+	seq_printf(seq, " %llu %llu %llu", vshm_shown(stats->calls),
+		   vshm_shown(stats->waits), atomic64_read(&stats->wakeups));
 }
 
 static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
 {
+	struct vshm_endpoint local = vshm_shown(vsk->local);
+	struct vshm_endpoint remote = vshm_shown(vsk->remote);
 	struct sock *sk = &vsk->sk;
 
-	seq_printf(seq, "%llu %s %s %llu %llu %u %u %u %llu", vsk->local.id,
+	local.options = vshm_options(vsk);
+	local.nonblock = vshm_nonblock(sk);
+	seq_printf(seq, "%llu %s %s %llu %llu %u %u %u %llu", local.id,
 		   vshm_state_names[READ_ONCE(vsk->state)],
 		   vshm_show_activity(vsk), vshm_conn_sendq(vsk),
 		   vshm_sock_recvq(vsk), READ_ONCE(sk->sk_ack_backlog),
 		   READ_ONCE(sk->sk_max_ack_backlog),
 		   from_kuid_munged(seq_user_ns(seq), READ_ONCE(sk->sk_uid)),
 		   (u64)sock_i_ino(sk));
-	vshm_show_endpoint(seq, &vsk->local, vshm_options(vsk),
-			   vshm_nonblock(sk));
-	vshm_show_endpoint(seq, &vsk->remote, vsk->remote.options,
-			   vsk->remote.nonblock);
-	seq_printf(seq, " %llu %llu %u", READ_ONCE(vsk->tx.bytes),
-		   READ_ONCE(vsk->rx.bytes),
+	vshm_show_endpoint(seq, &local);
+	vshm_show_endpoint(seq, &remote);
+	seq_printf(seq, " %llu %llu %u", vshm_shown(vsk->tx.bytes),
+		   vshm_shown(vsk->rx.bytes),
 		   jiffies_to_msecs(jiffies - READ_ONCE(vsk->since)));
 	seq_printf(seq, " %u %d", READ_ONCE(sk->sk_shutdown),
 		   READ_ONCE(sk->sk_err));

@@ -27,7 +27,7 @@
  */
 struct vshm_queue *vshm_queue_alloc(void)
 {
-	struct vshm_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+	struct vshm_queue *q = kzalloc(sizeof(*q), VSHM_GFP | __GFP_ACCOUNT);
 	struct vshm_ring_mem mem = { };
 
 	BUILD_BUG_ON(sizeof(struct vshm_queued) !=
@@ -63,7 +63,7 @@ static u8 *vshm_queue_memory(struct vshm_sock *vsk, u32 order)
 	if (!vshm_memory_charge(vsk, 1UL << order))
 		return NULL;
 	old = set_active_memcg(vshm_sock_memcg(&vsk->sk));
-	data = kvmalloc(1UL << order, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	data = kvmalloc(1UL << order, VSHM_GFP_QUEUE);
 	set_active_memcg(old);
 	if (!data)
 		vshm_memory_uncharge(vsk, 1UL << order);
@@ -147,6 +147,13 @@ static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 	return true;
 }
 
+static void vshm_queue_drop(struct vshm_sock *to,
+			    const struct vshm_datagram *dgram)
+{
+	trace_vshm_drop_datagram(dgram, VSHM_DROP_QUEUE);
+	atomic_inc(&to->sk.sk_drops);
+}
+
 /* There is no room that is known of: look, or get a larger data area. */
 static int vshm_queue_full(struct vshm_sock *to,
 			   const struct vshm_datagram *dgram, u64 bytes)
@@ -162,8 +169,7 @@ static int vshm_queue_full(struct vshm_sock *to,
 	    vshm_queue_grow(to, bytes, limit))
 		return 0;
 drop:
-	trace_vshm_drop_datagram(dgram, VSHM_DROP_QUEUE);
-	atomic_inc(&sk->sk_drops);
+	vshm_queue_drop(to, dgram);
 	return -ENOBUFS;
 }
 
@@ -251,8 +257,14 @@ int vshm_queue_add(struct vshm_sock *to, const struct vshm_datagram *dgram,
 		iov_iter_revert(from, n);
 		goto out;
 	}
-	if (unlikely(beside->scm))
-		vshm_scm_add(&q->scm, &beside->scm, q->in.head, bytes);
+	if (unlikely(beside->scm)) {
+		ret = vshm_scm_add(to, &q->scm, &beside->scm, q->in.head,
+				   bytes);
+		if (ret) {
+			vshm_queue_drop(to, dgram);
+			goto out;
+		}
+	}
 	wake = vshm_queue_publish(to, dgram, bytes);
 	ret = 1;
 out:
@@ -305,6 +317,7 @@ struct vshm_queued *vshm_queue_peek(struct vshm_queue *q, int *peek_off)
 {
 	struct vshm_receiver *r = &q->out;
 	struct vshm_queued *dgram;
+	unsigned int passed = 0;
 	u64 at = r->tail;
 
 	vshm_receiver_sync(r);
@@ -314,6 +327,9 @@ struct vshm_queued *vshm_queue_peek(struct vshm_queue *q, int *peek_off)
 		    !(*peek_off || dgram->flags & VSHM_QUEUED_PEEKED))
 			return dgram;
 		*peek_off -= dgram->len;
+		/* a link's peer may have sent nothing but empty ones */
+		if (!(++passed % VSHM_PEEK_BUDGET))
+			cond_resched();
 	}
 	return NULL;
 }

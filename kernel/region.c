@@ -40,7 +40,7 @@
 /* How often to look again while a peer is there but the link is not up. */
 #define VSHM_REGION_RETRY	(HZ / 4)
 
-/* Records received before other work gets its turn. */
+/* Records received, or sent, before other work gets its turn. */
 #define VSHM_REGION_BUDGET	256
 
 /* A refusal that is owed to a slot of the peer. */
@@ -245,12 +245,12 @@ static void vshm_region_send(struct vshm_region_link *rl,
 
 /* Say what a connection has to say; false when there is no room for it. */
 static bool vshm_region_flush_conn(struct vshm_region_link *rl,
-				   struct vshm_conn *conn)
+				   struct vshm_conn *conn, int *budget)
 {
 	struct vshm_record rec;
 
 	for (;;) {
-		if (!vshm_region_room(rl))
+		if (--*budget < 0 || !vshm_region_room(rl))
 			return false;
 		if (!vshm_record_compose(conn, &rec))
 			return true;
@@ -258,9 +258,13 @@ static bool vshm_region_flush_conn(struct vshm_region_link *rl,
 	}
 }
 
-/* Send what waits, as far as there is room; post_lock is held. */
+/*
+ * Send what waits, as far as there is room; post_lock is held. A peer that makes
+ * room all the time must not keep a CPU: @work does what is too much for now.
+ */
 static void vshm_region_flush(struct vshm_region_link *rl)
 {
+	int budget = VSHM_REGION_BUDGET;
 	struct vshm_conn *conn, *tmp;
 	struct vshm_record rec, to = { };
 	u32 slot;
@@ -268,8 +272,8 @@ static void vshm_region_flush(struct vshm_region_link *rl)
 	if (!rl->sending)
 		return;
 	for_each_set_bit(slot, rl->owed, VSHM_SLOTS) {
-		if (!vshm_region_room(rl))
-			return;
+		if (--budget < 0 || !vshm_region_room(rl))
+			goto out;
 		__clear_bit(slot, rl->owed);
 		to.src_slot = slot;
 		to.src_gen = rl->refusals[slot].gen;
@@ -277,12 +281,15 @@ static void vshm_region_flush(struct vshm_region_link *rl)
 		vshm_region_send(rl, &rec);
 	}
 	list_for_each_entry_safe(conn, tmp, &rl->posts, post_node) {
-		if (!vshm_region_flush_conn(rl, conn))
-			return;
+		if (!vshm_region_flush_conn(rl, conn, &budget))
+			goto out;
 		list_del_init(&conn->post_node);
 		vshm_conn_finish(conn);
 		vshm_conn_put(conn);
 	}
+out:
+	if (budget < 0)
+		vshm_region_kick(rl);
 }
 
 static void vshm_region_post(struct vshm_conn *conn)
@@ -453,11 +460,11 @@ static void vshm_region_follow(struct vshm_region_link *rl)
 	bool there = epoch & 1;
 
 	WRITE_ONCE(rl->peer_word, word);
-	if (rl->broken) {
-		rl->broken = false;
+	if (READ_ONCE(rl->broken)) {
+		WRITE_ONCE(rl->broken, false);
 		vshm_link_violation(&rl->link, "ring of the link");
 		vshm_region_down(rl);
-		rl->epoch += 2;
+		WRITE_ONCE(rl->epoch, rl->epoch + 2);
 		vshm_region_say(rl);
 	}
 	if (rl->acked && (epoch != rl->acked ||
@@ -685,10 +692,9 @@ static int vshm_region_read_header(struct vshm_region_link *rl)
 static void vshm_region_first_epoch(struct vshm_region_link *rl)
 {
 	u32 ack = VSHM_EPOCH_ACK(READ_ONCE(rl->peer->epoch));
+	u32 epoch = (VSHM_EPOCH_OWN(READ_ONCE(rl->own->epoch)) + 1) | 1;
 
-	rl->epoch = (VSHM_EPOCH_OWN(READ_ONCE(rl->own->epoch)) + 1) | 1;
-	if (rl->epoch == ack)
-		rl->epoch += 2;
+	WRITE_ONCE(rl->epoch, epoch == ack ? epoch + 2 : epoch);
 }
 
 static void vshm_region_destroy(struct vshm_region_link *rl)
@@ -783,7 +789,7 @@ void vshm_region_detach(struct vshm_region_link *rl)
 	cancel_delayed_work_sync(&rl->work);
 	vshm_link_unpublish(&rl->link);
 	vshm_region_down(rl);
-	rl->epoch++;
+	WRITE_ONCE(rl->epoch, rl->epoch + 1);
 	vshm_region_say(rl);
 	/* a sender may have kicked it meanwhile */
 	cancel_delayed_work_sync(&rl->work);

@@ -15,6 +15,10 @@
  * AF_UNIX can be sent, nor io_uring's files, and nothing else keeps hold of a
  * socket. So what is in flight ends with the socket that it is in, and needs no
  * collector. How much a user can have in flight is bounded as with AF_UNIX.
+ *
+ * Items are many times larger than the byte that each may belong to. But for the
+ * first few, they count as memory of the receiver, see limits.c, and a queue has
+ * no more of them than would fit into SO_RCVBUF.
  */
 #include <linux/cred.h>
 #include <linux/file.h>
@@ -23,6 +27,9 @@
 #include <linux/xarray.h>
 
 #include "vshm.h"
+
+/* Items that a queue may have whatever the limits are. */
+#define VSHM_SCM_FEW	16
 
 /* Descriptors in flight, by user. */
 static DEFINE_XARRAY(vshm_inflight);
@@ -156,7 +163,8 @@ int vshm_scm_current(struct vshm_scm **scm)
 
 /**
  * vshm_scm_free() - let go of what goes beside a message
- * @scm: item that is in no list, or NULL
+ * @scm: item that is in no list, or NULL; the entry of the socket that it counts
+ *	for is held
  *
  * Context: process context, may sleep.
  */
@@ -164,6 +172,8 @@ void vshm_scm_free(struct vshm_scm *scm)
 {
 	if (!scm)
 		return;
+	if (scm->of)
+		vshm_memory_uncharge(scm->of, sizeof(*scm));
 	if (scm->cookie.fp)
 		vshm_inflight_uncharge(scm->cookie.fp);
 	scm_destroy(&scm->cookie);
@@ -243,54 +253,80 @@ int vshm_scm_prepare(struct vshm_conn *conn, struct vshm_scm **scm)
 	return vshm_scm_current(scm);
 }
 
+/* Count one more item of a queue; its lock is held. */
+static bool vshm_scm_charge(struct vshm_sock *to, struct vshm_scm_queue *q,
+			    struct vshm_scm *item)
+{
+	if (q->nr >= VSHM_SCM_FEW) {
+		if (q->nr >= READ_ONCE(to->sk.sk_rcvbuf) / sizeof(*item) ||
+		    !vshm_memory_charge(to, sizeof(*item)))
+			return false;
+		item->of = to;
+	}
+	q->nr++;
+	return true;
+}
+
 /**
  * vshm_scm_add() - put an item into a queue
+ * @to: socket whose queue it is
  * @q: queue
- * @scm: item that has credentials; NULL afterwards
+ * @scm: item that has credentials; NULL afterwards, unless it fails
  * @start: position of the data that it belongs to, which is not published yet
  * @bytes: length of the data in the ring
  *
  * A queue that is closed takes nothing, and the item is freed.
  * Context: process context, sending direction held.
+ * Return: 0, or -ENOBUFS when there are as many items as there may be.
  */
-void vshm_scm_add(struct vshm_scm_queue *q, struct vshm_scm **scm, u64 start,
-		  u64 bytes)
+int vshm_scm_add(struct vshm_sock *to, struct vshm_scm_queue *q,
+		 struct vshm_scm **scm, u64 start, u64 bytes)
 {
 	struct vshm_scm *item = *scm;
 
-	*scm = NULL;
 	item->start = start;
 	item->end = start + bytes;
 	spin_lock(&q->lock);
 	if (!q->closed) {
+		if (!vshm_scm_charge(to, q, item)) {
+			spin_unlock(&q->lock);
+			return -ENOBUFS;
+		}
 		list_add_tail(&item->node, &q->items);
 		WRITE_ONCE(q->filled, true);
 		item = NULL;
 	}
 	spin_unlock(&q->lock);
 	vshm_scm_free(item);
+	*scm = NULL;
+	return 0;
 }
 
 /**
  * vshm_scm_attach() - send what goes beside the data
  * @conn: connection, with @bytes copied to the head of its ring
- * @scm: what vshm_scm_prepare() made; NULL afterwards
+ * @scm: what vshm_scm_prepare() made; NULL afterwards, unless it fails
  * @bytes: length of the data in the ring, to be published next
+ * @who: takes who sends the rest of the call, for vshm_beside.who: NULL for whom
+ *	the program has said
  *
  * Context: tx_lock held.
- * Return: who sends the rest of the call, for vshm_beside.who: NULL for whom the
- * program has said.
+ * Return: 0, or -ENOBUFS when too much waits to be received already.
  */
-const struct cred *vshm_scm_attach(struct vshm_conn *conn,
-				   struct vshm_scm **scm, u64 bytes)
+int vshm_scm_attach(struct vshm_conn *conn, struct vshm_scm **scm, u64 bytes,
+		    const struct cred **who)
 {
 	struct vshm_conn *peer;
 	bool said = (*scm)->said;
+	int err;
 
 	peer = vshm_conn_find(conn->link, conn->peer_slot, conn->peer_gen);
 	if (peer) {
-		vshm_scm_add(&peer->scm, scm, conn->tx.head, bytes);
+		err = vshm_scm_add(vshm_sk(peer->sk), &peer->scm, scm,
+				   conn->tx.head, bytes);
 		vshm_conn_put(peer);
+		if (err)
+			return err;
 	} else {
 		vshm_scm_free(*scm);
 		*scm = NULL;
@@ -300,7 +336,8 @@ const struct cred *vshm_scm_attach(struct vshm_conn *conn,
 		vshm_writer_forget(&conn->writer);
 	else
 		vshm_writer_set(&conn->writer);
-	return said ? NULL : current_cred();
+	*who = said ? NULL : current_cred();
+	return 0;
 }
 
 /**
@@ -332,6 +369,7 @@ void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close)
 
 	spin_lock(&q->lock);
 	q->closed |= close;
+	q->nr = 0;
 	list_splice_init(&q->items, &items);
 	WRITE_ONCE(q->filled, false);
 	spin_unlock(&q->lock);
@@ -469,6 +507,7 @@ void vshm_scm_take(struct vshm_scm_queue *q, struct vshm_scm_recv *rv, u64 at,
 		spin_lock(&q->lock);
 		scm = list_first_entry(&q->items, struct vshm_scm, node);
 		list_del(&scm->node);
+		q->nr--;
 		WRITE_ONCE(q->filled, !list_empty(&q->items));
 		spin_unlock(&q->lock);
 		if (!rv->cookie.fp && scm->cookie.fp) {

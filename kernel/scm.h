@@ -15,6 +15,7 @@
  * @start: position of the message in its ring
  * @end: position behind it, or behind what was published with it
  * @said: the credentials are those that the program gave
+ * @of: whose memory it counts as, or NULL; vshm_scm_queue.lock
  * @cookie: who sent it, and descriptors, if there are any
  */
 struct vshm_scm {
@@ -22,6 +23,7 @@ struct vshm_scm {
 	u64			start;
 	u64			end;
 	bool			said;
+	struct vshm_sock	*of;
 	struct scm_cookie	cookie;
 };
 
@@ -33,6 +35,7 @@ struct vshm_scm {
  * @filled: @items is not empty, to be seen without @lock by who receives
  * @closed: nothing more is added
  * @single: credentials are those of one message, and not of all up to the next
+ * @nr: how many @items
  * @writer: who wrote the byte at the tail; without a pid, who has the other end
  *	of the connection; receiving direction
  */
@@ -42,6 +45,7 @@ struct vshm_scm_queue {
 	bool			filled;
 	bool			closed;
 	bool			single;
+	u32			nr;
 	struct scm_cookie	writer;
 };
 
@@ -73,16 +77,17 @@ struct vshm_scm_recv {
 struct sock;
 struct socket;
 struct vshm_conn;
+struct vshm_sock;
 
 int vshm_scm_send(struct socket *sock, struct msghdr *msg,
 		  struct vshm_scm **scm);
 int vshm_scm_current(struct vshm_scm **scm);
 void vshm_scm_free(struct vshm_scm *scm);
 int vshm_scm_prepare(struct vshm_conn *conn, struct vshm_scm **scm);
-const struct cred *vshm_scm_attach(struct vshm_conn *conn,
-				   struct vshm_scm **scm, u64 bytes);
-void vshm_scm_add(struct vshm_scm_queue *q, struct vshm_scm **scm, u64 start,
-		  u64 bytes);
+int vshm_scm_attach(struct vshm_conn *conn, struct vshm_scm **scm, u64 bytes,
+		    const struct cred **who);
+int vshm_scm_add(struct vshm_sock *to, struct vshm_scm_queue *q,
+		 struct vshm_scm **scm, u64 start, u64 bytes);
 void vshm_writer_forget(struct vshm_writer *writer);
 void vshm_scm_queue_init(struct vshm_scm_queue *q, bool single);
 void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close);

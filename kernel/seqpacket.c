@@ -98,8 +98,11 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 	packet->flags = msg->msg_flags & MSG_EOR ? VSHM_PACKET_EOR : 0;
 	n = vshm_copy_in(s, s->head + sizeof(*packet), &msg->msg_iter, len);
 	if (likely(n == len)) {
-		if (unlikely(beside->any))
-			vshm_beside_attach(conn, beside, bytes);
+		if (unlikely(beside->any)) {
+			err = vshm_beside_attach(conn, beside, bytes);
+			if (err)
+				return err;
+		}
 		vshm_sender_count(s, len);
 		if (vshm_sender_publish(s, bytes))
 			vshm_conn_notify(conn, VSHM_NEWS_DATA);
@@ -180,6 +183,7 @@ static int vshm_seqpacket_find(struct vshm_sock *vsk, struct vshm_conn *conn,
 			       struct vshm_packet *packet)
 {
 	const struct vshm_receiver *r = &conn->rx;
+	unsigned int passed = 0;
 	int off = -1;
 	s64 bytes;
 
@@ -195,6 +199,9 @@ static int vshm_seqpacket_find(struct vshm_sock *vsk, struct vshm_conn *conn,
 			   (!off && (s64)(vsk->peeked - rv->at) <= 0)))
 			return 1;
 		off -= packet->len;
+		/* the peer may have sent nothing but empty ones */
+		if (!(++passed % VSHM_PEEK_BUDGET))
+			cond_resched();
 	}
 	return 0;
 }

@@ -75,8 +75,13 @@ static ssize_t vshm_send_some(struct sock *sk, struct vshm_send *call)
 	done = vshm_copy_in(&conn->tx, conn->tx.head, &msg->msg_iter, n);
 	if (unlikely(!done))
 		return vshm_send_fault(vsk, msg, n);
-	if (unlikely(call->beside.any))
-		vshm_beside_attach(conn, &call->beside, done);
+	if (unlikely(call->beside.any)) {
+		ret = vshm_beside_attach(conn, &call->beside, done);
+		if (ret) {
+			iov_iter_revert(&msg->msg_iter, done);
+			return ret;
+		}
+	}
 	if (vshm_sender_publish(&conn->tx, done))
 		vshm_conn_notify(conn, VSHM_NEWS_DATA);
 	vshm_count_tx(conn, done);

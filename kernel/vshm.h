@@ -81,6 +81,15 @@
 #define VSHM_PENDING_DEFAULT	(1 << 16)
 #define VSHM_LINK_PENDING_DEFAULT (1 << 14)
 
+/*
+ * Memory for sockets and connections, which peers may want as well as programs,
+ * and for larger queues, which one can do without: the call fails where it
+ * exceeds what a memory cgroup may have, or all there is. No program is killed
+ * for it.
+ */
+#define VSHM_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define VSHM_GFP_QUEUE	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
+
 extern int vshm_family;
 extern struct proto vshm_proto;
 extern const struct proto_ops vshm_stream_ops;
@@ -88,6 +97,12 @@ extern const struct proto_ops vshm_seqpacket_ops;
 extern const struct proto_ops vshm_dgram_ops;
 
 struct vshm_queue;
+
+/*
+ * What is shown is read without the lock of those who write it: it may be that of
+ * a moment ago, and parts of a whole those of two moments.
+ */
+#define vshm_shown(x)	data_race(x)
 
 /* Does the module stand in for AF_VSOCK? */
 static inline bool vshm_is_vsock(void)
@@ -126,6 +141,8 @@ struct vshm_endpoint {
  * @calls: that moved any
  * @waits: how often a call slept
  * @wakeups: notifications of the peer that woke the socket; any context
+ *
+ * They are shown by vshm_shown().
  */
 struct vshm_stats {
 	u64		bytes;
@@ -593,7 +610,7 @@ int vshm_table_active(struct vshm_net *vnet, u32 activity);
 
 /* af_vshm.c */
 struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
-			     kuid_t uid, gfp_t gfp, int kern);
+			     kuid_t uid, int kern);
 int vshm_autobind(struct vshm_sock *vsk);
 int vshm_parse_address(void *addr, int len, struct sockaddr_vshm **out);
 u32 vshm_options(const struct vshm_sock *vsk);

@@ -136,6 +136,7 @@ struct user_namespace;
 struct ctl_table;
 
 /* Loads of what others change, and barriers: one thread needs none. */
+#define data_race(x) (x)
 #define READ_ONCE(x) ({							\
 	__typeof__(x) _v =						\
 		(shim_once++, *(const volatile __typeof__(x) *)&(x));	\
@@ -303,6 +304,9 @@ void shim_grace_period(void);
 #define GFP_KERNEL_ACCOUNT	1
 #define GFP_ATOMIC		2
 #define __GFP_NOWARN		0
+#define __GFP_NORETRY		0
+#define __GFP_RETRY_MAYFAIL	0
+#define __GFP_ACCOUNT		0
 #define SLAB_HWCACHE_ALIGN	0
 #define SLAB_ACCOUNT		0
 struct kmem_cache { size_t size; };

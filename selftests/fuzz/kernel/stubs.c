@@ -88,20 +88,16 @@ int vshm_scm_begin(struct vshm_scm_recv **rv)
 	return 0;
 }
 
-const struct cred *vshm_scm_attach(struct vshm_conn *conn,
-				   struct vshm_scm **scm, u64 bytes)
-{
-	return NULL;
-}
-
 #define STUB_INIT(name, ...) int name(__VA_ARGS__) { return 0; }
 #define STUB_EXIT(name, ...) void name(__VA_ARGS__) { }
 
 STUB_INIT(vshm_event_init, void)
 STUB_EXIT(vshm_event_exit, void)
 STUB_EXIT(vshm_scm_free, struct vshm_scm *scm)
-STUB_EXIT(vshm_scm_add, struct vshm_scm_queue *q, struct vshm_scm **scm,
-	  u64 start, u64 bytes)
+STUB_INIT(vshm_scm_add, struct vshm_sock *to, struct vshm_scm_queue *q,
+	  struct vshm_scm **scm, u64 start, u64 bytes)
+STUB_INIT(vshm_scm_attach, struct vshm_conn *conn, struct vshm_scm **scm,
+	  u64 bytes, const struct cred **who)
 STUB_EXIT(vshm_writer_forget, struct vshm_writer *writer)
 STUB_EXIT(vshm_scm_queue_purge, struct vshm_scm_queue *q, bool close)
 STUB_EXIT(vshm_scm_take, struct vshm_scm_queue *q, struct vshm_scm_recv *rv,
