@@ -56,6 +56,24 @@ static uint64_t cell_number(const char *cell)
 	}								\
 } while (0)
 
+/* A namespace with nothing in it. */
+FIXTURE(quiet) {
+	int ns;
+	uint64_t id;	/* what is to be ended */
+	int ended;
+};
+
+FIXTURE_SETUP(quiet)
+{
+	self->ns = vshm_ns_new();
+	ASSERT_EQ(0, vshm_ns_enter(self->ns));
+}
+
+FIXTURE_TEARDOWN(quiet)
+{
+	close(self->ns);
+}
+
 TEST(unconnected)
 {
 	int fd = vshm_socket(0);
@@ -540,6 +558,63 @@ TEST_F(mute, destroy)
 	/* a bound socket has nothing to end */
 	EXPECT_EQ(-EOPNOTSUPP,
 		  vshm_diag_destroy(vshm_diag_num(self->fd, "id")));
+}
+
+#define PLACE_BITS	22	/* of an ID; the others count sockets */
+
+/* Ends the one socket that it is told of, as soon as that is there. */
+static long call_destroy(struct vshm_call *call)
+{
+	FIXTURE_DATA(quiet) *self = call->buf;
+	int fd = vshm_diag_open();
+
+	while (!__atomic_load_n(&call->flags, __ATOMIC_RELAXED)) {
+		uint64_t id = __atomic_load_n(&self->id, __ATOMIC_RELAXED);
+
+		if (!vshm_diag_destroy_on(fd, id))
+			__atomic_fetch_add(&self->ended, 1, __ATOMIC_RELAXED);
+	}
+	close(fd);
+	return 0;
+}
+
+/* What a listener gets may be ended before the kernel has answered for it. */
+TEST_F_TIMEOUT(quiet, destroy_while_connecting, 120)
+{
+	struct vshm_call call = { .fn = call_destroy, .buf = self };
+	uint64_t end = vshm_now_ms() + 60000, place, id;
+	int listener = vshm_listener(4), c, s, good = 0;
+
+	c = vshm_client(listener);
+	s = accept(listener, NULL, NULL);
+	place = vshm_diag_num(s, "id") & ((1 << PLACE_BITS) - 1);
+	close(c);
+	close(s);
+	ASSERT_EQ(0, vshm_nonblock(listener));
+	ASSERT_EQ(0, vshm_call_start(&call));
+	/* where two threads do not run at once, it takes many attempts */
+	for (int i = 0; i < 500 || (vshm_now_ms() < end &&
+	     !__atomic_load_n(&self->ended, __ATOMIC_RELAXED)); i++) {
+		c = vshm_socket(0);
+		/* the next socket that there will be */
+		id = (vshm_diag_num(c, "id") >> PLACE_BITS) + 1;
+		__atomic_store_n(&self->id, id << PLACE_BITS | place,
+				 __ATOMIC_RELAXED);
+		if (!vshm_connect(c, VSHM_CID_LOCAL, vshm_port(listener)))
+			good++;
+		s = accept(listener, NULL, NULL);
+		close(c);
+		close(s);
+	}
+	__atomic_store_n(&call.flags, 1, __ATOMIC_RELAXED);
+	vshm_call_end(&call);
+	TH_LOG("%d connected, %d ended", good, self->ended);
+	EXPECT_LT(0, self->ended);
+	c = vshm_client(listener);
+	EXPECT_LE(0, c);
+	close(c);
+	close(listener);
+	EXPECT_TRUE(vshm_ns_empty(self->ns));
 }
 
 TEST_F(pair, destroy_takes_a_capability)

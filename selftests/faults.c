@@ -269,6 +269,15 @@ static int talk(int a, int b)
 	return 0;
 }
 
+static int undo_talk(struct state *s, bool done)
+{
+	int ret = done ? 0 : call_socketpair(s);
+
+	ret = ret ?: talk(s->fd, s->peer);
+	undo_close(s, done);
+	return ret;
+}
+
 static int call_connect(struct state *s)
 {
 	return vshm_connect(s->fd, VSHM_CID_LOCAL, s->port);
@@ -298,6 +307,49 @@ TEST_F(faults, connect)
 	};
 
 	EXPECT_LT(6, each_fault(&self->s, &step));
+}
+
+/*
+ * With limits that leave room for just this: had a call that failed kept any of
+ * it, the next one would not find enough.
+ */
+TEST_F(faults, at_the_limits)
+{
+	static const char * const limits[][2] = {
+		{ "max_sockets", "3" },
+		{ "max_user_sockets", "3" },
+		{ "max_pending", "1" },
+		{ "max_link_pending", "1" },
+		{ "max_memory_kb", "72" },
+		{ "max_user_memory_kb", "72" },
+	};
+	static const struct step pair = {
+		.call = call_socketpair, .undo = undo_talk,
+	};
+	static const struct step step = {
+		.set = set_socket, .call = call_connect, .undo = undo_connect,
+	};
+	int old = self->s.listener, fd[3];
+
+	self->s.old = open("/proc/thread-self/ns/net", O_RDONLY);
+	ASSERT_EQ(0, vshm_ns_enter(vshm_ns_new()));
+	self->s.listener = vshm_listener(8);
+	self->s.port = vshm_port(self->s.listener);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+		ASSERT_EQ(0, vshm_limit_set(limits[i][0], limits[i][1]));
+	EXPECT_LT(6, each_fault(&self->s, &pair));
+	EXPECT_LT(6, each_fault(&self->s, &step));
+	/* and what is beyond is refused */
+	for (int i = 0; i < 3; i++)
+		fd[i] = vshm_socket(0);
+	EXPECT_EQ(-1, fd[2]);
+	EXPECT_EQ(ENOBUFS, errno);
+	close(fd[0]);
+	close(fd[1]);
+	close(self->s.listener);
+	self->s.listener = old;
+	EXPECT_EQ(0, vshm_ns_enter(self->s.old));
+	close(self->s.old);
 }
 
 static int set_client(struct state *s)

@@ -12,11 +12,13 @@
  * steps of each task.
  */
 #include "vshm_bed.h"
+#include "vshm_diag.h"
 #include "vshm_fault.h"
 #include "vshm_proc.h"
 #include "vshm_traffic.h"
 #include <kselftest_harness.h>
 
+#include <linux/sock_diag.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -568,6 +570,28 @@ static int call_device(struct fuzz *f)
 	return ret;
 }
 
+/* A request to sock_diag, with some of it wrong; now and then it ends a socket. */
+static int call_diag(struct fuzz *f)
+{
+	static uint64_t id;
+	struct vshm_diag_query q;
+	uint32_t *word = (uint32_t *)&q;
+	const size_t fixed = sizeof(q.nlh) + sizeof(q.req);
+
+	vshm_diag_init(&q, often(f, 16) ? SOCK_DIAG_BY_FAMILY : SOCK_DESTROY,
+		       often(f, 2) ? NLM_F_DUMP : 0);
+	if (often(f, 2))
+		vshm_diag_add_id(&q, often(f, 4) ? id : draw(f));
+	while (often(f, 3) && q.nlh.nlmsg_len < fixed + sizeof(q.attrs) - 16)
+		vshm_diag_add(&q, draw(f) % (VSHM_DIAG_REQ_MAX + 2), &word[4],
+			      draw(f) % 12);
+	if (!often(f, 3))
+		word[draw(f) % (fixed / 4)] = any_value(f);
+	if (!often(f, 4))
+		memset(q.attrs + draw(f) % 64, draw(f), 16);
+	return vshm_diag_poke(&q, &id);
+}
+
 /*
  * One end goes and comes back; one task does it. A task that duplicates a
  * number that it read long ago may hold the device open for a while.
@@ -591,7 +615,7 @@ static int (* const fuzz_table[])(struct fuzz *f) = {
 	call_send_control, call_sendto, call_recv, call_recv, call_recv,
 	call_recvmsg, call_recvmsg, call_splice, call_shutdown,
 	call_poll, call_epoll, call_setsockopt, call_getsockopt, call_name,
-	call_ioctl, call_fcntl, call_table, call_device,
+	call_ioctl, call_fcntl, call_table, call_device, call_diag,
 };
 
 static void fuzz_call(struct fuzz *f)

@@ -19,6 +19,8 @@
 #include "vshm_traffic.h"
 #include <kselftest_harness.h>
 
+#include <sys/epoll.h>
+
 #define STEPS		2500
 #define PAUSE		64	/* steps until others get a turn */
 #define RENEW		250	/* steps until the link is made anew */
@@ -236,9 +238,9 @@ static long call_news(struct vshm_call *call)
 }
 
 /* Wait until the host has read all that was posted. */
-static bool heard(FIXTURE_DATA(hostile) *self)
+static bool heard(const struct vshm_bed *bed)
 {
-	struct vshm_ring *ring = &vshm_bed_side(&self->attacked, 0)->control;
+	struct vshm_ring *ring = &vshm_bed_side(bed, 0)->control;
 	uint64_t end = vshm_now_ms() + VSHM_WAIT_MS;
 
 	while (__atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) != ring->head) {
@@ -247,6 +249,26 @@ static bool heard(FIXTURE_DATA(hostile) *self)
 		sched_yield();
 	}
 	return true;
+}
+
+/* Nothing is wrong with it: that would end the link. */
+static struct vshm_record request(const struct vshm_bed *bed, int slot,
+				  uint32_t cid, uint32_t port)
+{
+	return (struct vshm_record) {
+		.op = VSHM_OP_REQUEST,
+		.src_slot = slot,
+		.src_gen = slot,
+		.src_cid = bed->end[1].cid,
+		.src_port = slot,
+		.dst_cid = cid,
+		.dst_port = port,
+		.ring = VSHM_SIDE_OFFSET(1, bed->size) + VSHM_SIDE_BYTES +
+			slot * VSHM_PAGE,
+		.ring_order = VSHM_RING_ORDER_MIN,
+		.type = SOCK_STREAM,
+		.family = vshm_family(),
+	};
 }
 
 /* News of connections that are being made, to be forwarded. */
@@ -263,29 +285,75 @@ TEST_F_TIMEOUT(hostile, early_news, 120)
 		call = (struct vshm_call) { .fn = call_news, .buf = bed };
 		ASSERT_EQ(0, vshm_call_start(&call));
 		for (int i = 1; i <= 64; i++) {
-			/* nothing is wrong with it: that would end the link */
-			struct vshm_record rec = {
-				.op = VSHM_OP_REQUEST,
-				.src_slot = i,
-				.src_gen = i,
-				.src_cid = bed->end[1].cid,
-				.src_port = i,
-				.dst_cid = 4,
-				.dst_port = self->quiet.port,
-				.ring = VSHM_SIDE_OFFSET(1, bed->size) +
-					VSHM_SIDE_BYTES + i * VSHM_PAGE,
-				.ring_order = VSHM_RING_ORDER_MIN,
-				.type = SOCK_STREAM,
-				.family = vshm_family(),
-			};
+			struct vshm_record rec = request(bed, i, 4,
+							 self->quiet.port);
 
 			vshm_foe_post(&self->does, 0, &rec);
-			EXPECT_TRUE(i % 8 || heard(self));
+			EXPECT_TRUE(i % 8 || heard(bed));
 		}
 		__atomic_store_n(&call.flags, 1, __ATOMIC_RELAXED);
 		vshm_call_end(&call);
 	}
 	EXPECT_TRUE(vshm_traffic_flows(&self->quiet));
+}
+
+#define ALL	(VSHM_SLOTS - 1)
+
+/*
+ * A link has as many connections as it may, a program waits for all of them, and
+ * the guest has news of all of them at once, again and again.
+ */
+TEST_F_TIMEOUT(hostile, all_news, 200)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
+	int ep = epoll_create1(0), listener, n = 0;
+	static int fd[ALL];
+	struct vshm_side *to;
+	struct vshm_bed bed;
+	struct vshm_foe foe;
+
+	ASSERT_EQ(0, vshm_bed_make_of(&bed, 64 << 20, self->host, VSHM_CID_HOST,
+				      vshm_ns_new(), 5));
+	ASSERT_EQ(0, vshm_bed_attach(&bed, 0));
+	ASSERT_EQ(0, vshm_bed_fake(&bed, 1));
+	to = vshm_bed_side(&bed, 0);
+	foe = self->does;
+	foe.base = bed.base;
+	foe.size = bed.size;
+	foe.link = &bed;
+	listener = vshm_ns_listener(self->host, ALL);
+	for (int i = 1; i <= ALL; i++) {
+		struct vshm_record rec = request(&bed, i, VSHM_CID_HOST,
+						 vshm_port(listener));
+
+		vshm_foe_post(&foe, 0, &rec);
+		if (i % 64 && i < ALL)
+			continue;
+		ASSERT_TRUE(heard(&bed));
+		for (; n < i; n++) {
+			ASSERT_NE(0, vshm_poll(listener, POLLIN, VSHM_WAIT_MS));
+			fd[n] = accept(listener, NULL, NULL);
+			ASSERT_LE(0, fd[n]);
+			ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, fd[n], &ev));
+		}
+	}
+	for (int i = 0; i < 20; i++) {
+		/* those that were found are waited for again */
+		while (epoll_wait(ep, &ev, 1, 0) == 1)
+			;
+		memset(to->news, 0xff, sizeof(to->news));
+		memset(to->summary, 0xff, sizeof(to->summary));
+		vshm_bed_ring(&bed, 0);
+	}
+	self->does.changes += ALL;
+	EXPECT_EQ(0, vshm_bed_num(&bed, 0, "violations"));
+	EXPECT_EQ(ALL, vshm_bed_num(&bed, 0, "connections"));
+	close(ep);
+	close(listener);
+	while (n)
+		close(fd[--n]);
+	close(bed.end[1].ns);
+	vshm_bed_free(&bed);
 }
 
 /* Nothing but the doorbell, and news of everything. */
@@ -300,6 +368,65 @@ TEST_F_TIMEOUT(hostile, doorbell, 120)
 	EXPECT_TRUE(vshm_traffic_flows(&self->quiet));
 	EXPECT_EQ(0, self->there.score->lost);
 	EXPECT_EQ(0, self->back.score->lost);
+}
+
+/* Lines of the kernel's log that blame a peer, since @log was at its end. */
+static int complaints(int log)
+{
+	char line[2048];
+	ssize_t n;
+	int found = 0;
+
+	while ((n = read(log, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (n <= 0)
+			continue;
+		line[n] = 0;
+		found += !!strstr(line, "broke the protocol");
+	}
+	return found;
+}
+
+/* A peer that lies all the time is counted each time, and rarely logged. */
+TEST_F_TIMEOUT(hostile, log, 120)
+{
+	static const struct vshm_datagram lie = { .src_cid = 777, .dst_cid = 2 };
+	struct vshm_bed *bed = &self->attacked;
+	struct vshm_side *to = vshm_bed_side(bed, 0);
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), lines;
+	uint64_t start = vshm_now_ms(), mask;
+	struct vshm_ring *ring;
+
+	ASSERT_LE(0, log);
+	lseek(log, 0, SEEK_END);
+	vshm_bed_detach(bed, 1);
+	vshm_bed_detach(bed, 0);
+	vshm_bed_format(bed);
+	ASSERT_EQ(0, vshm_bed_attach(bed, 0));
+	ASSERT_EQ(0, vshm_bed_fake(bed, 1));
+	ring = (void *)((char *)bed->base + to->dgram_ring);
+	mask = (1ULL << to->dgram_order) - 1;
+	for (int i = 0; i < 4000; i++) {
+		memcpy((char *)ring + VSHM_PAGE + (ring->head & mask), &lie,
+		       sizeof(lie));
+		__atomic_store_n(&ring->head, ring->head + sizeof(lie),
+				 __ATOMIC_RELEASE);
+		if (i % 100 != 99)
+			continue;
+		__atomic_fetch_or(&to->news[0], 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(&to->summary[0], 1, __ATOMIC_SEQ_CST);
+		vshm_bed_ring(bed, 0);
+		for (int ms = 0; ms < VSHM_WAIT_MS && ring->head !=
+		     __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE); ms++)
+			usleep(1000);
+	}
+	self->does.changes += 4000;
+	EXPECT_EQ(4000, vshm_bed_num(bed, 0, "violations"));
+	lines = complaints(log);
+	TH_LOG("%d lines", lines);
+	EXPECT_LT(0, lines);
+	/* ten in five seconds */
+	EXPECT_GE(10 * (2 + (int)(vshm_now_ms() - start) / 5000), lines);
+	close(log);
 }
 
 /* Epochs that never rest. */

@@ -288,6 +288,48 @@ TEST_F(dead, by_a_kill)
 	EXPECT_TRUE(vshm_bed_wait(bed, !variant->side, "state", "down"));
 }
 
+/* Connects to the peer again and again, whether the link is up or not. */
+static long call_connect(struct vshm_call *call)
+{
+	const struct vshm_bed *bed = call->buf;
+	long strange = 0;
+	int fd;
+
+	if (vshm_ns_enter(bed->end[0].ns))
+		return -1;
+	while (!__atomic_load_n(&call->flags, __ATOMIC_RELAXED)) {
+		fd = vshm_socket(0);
+		/* nobody listens */
+		if (!vshm_connect(fd, bed->end[1].cid, 1234) ||
+		    (errno != ECONNREFUSED && errno != EHOSTUNREACH &&
+		     errno != ECONNRESET && errno != ETIMEDOUT))
+			strange++;
+		close(fd);
+	}
+	return strange;
+}
+
+/* A link goes down just when a connection is being made. */
+TEST_F_TIMEOUT(life, connects_meanwhile, 120)
+{
+	struct vshm_call call[2];
+
+	for (int i = 0; i < 2; i++) {
+		call[i] = (struct vshm_call) {
+			.fn = call_connect, .buf = &self->bed,
+		};
+		ASSERT_EQ(0, vshm_call_start(&call[i]));
+	}
+	for (int i = 0; i < 200; i++) {
+		vshm_bed_detach(&self->bed, 1);
+		ASSERT_EQ(0, vshm_bed_up(&self->bed));
+	}
+	for (int i = 0; i < 2; i++)
+		__atomic_store_n(&call[i].flags, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(0, vshm_call_end(&call[i]));
+}
+
 /* Epochs go on, by odd numbers. */
 TEST_F(life, epochs)
 {

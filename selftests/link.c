@@ -431,6 +431,30 @@ TEST_F_TIMEOUT(link, heap_exhausted, 120)
 	EXPECT_LE(FULL, vshm_bed_num(&self->bed, 1, "heap_used"));
 }
 
+/* What lay in a ring is gone when its memory is somebody else's. */
+TEST_F(link, memory_is_cleared)
+{
+	static const char secret[] = "what nobody else may see";
+	char buf[sizeof(secret)];
+	const char *found;
+
+	ASSERT_EQ(0, pair(self));
+	ASSERT_EQ((ssize_t)sizeof(secret),
+		  send(self->fd[0], secret, sizeof(secret), 0));
+	ASSERT_EQ((ssize_t)sizeof(secret),
+		  recv(self->fd[1], buf, sizeof(buf), MSG_WAITALL));
+	found = memmem(self->bed.base, self->bed.size, secret, sizeof(secret));
+	ASSERT_NE(NULL, found);
+	end_close(&self->fd[0]);
+	end_close(&self->fd[1]);
+	ASSERT_TRUE(vshm_bed_idle(&self->bed));
+	/* the same memory, since there is no other connection */
+	ASSERT_EQ(0, pair(self));
+	EXPECT_NE(0, memcmp(found, secret, sizeof(secret)));
+	EXPECT_EQ(NULL, memmem(self->bed.base, self->bed.size, secret,
+			       sizeof(secret)));
+}
+
 static volatile sig_atomic_t stop;
 
 static void on_term(int sig)

@@ -54,27 +54,10 @@ union control {
 		 CMSG_SPACE(sizeof(struct ucred))];
 };
 
-static ssize_t send_with(int fd, const void *data, size_t len, int type,
-			 const void *what, size_t bytes)
-{
-	union control control = { 0 };
-	struct iovec iov = { (void *)data, len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = CMSG_SPACE(bytes) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(bytes);
-	memcpy(CMSG_DATA(c), what, bytes);
-	return sendmsg(fd, &msg, MSG_NOSIGNAL);
-}
-
 static ssize_t send_fds(int via, const void *data, size_t len, const int *fd,
 			int n)
 {
-	return send_with(via, data, len, SCM_RIGHTS, fd, n * sizeof(int));
+	return vshm_send_with(via, data, len, SCM_RIGHTS, fd, n * sizeof(int));
 }
 
 static struct got receive(int fd, void *data, size_t len, int flags,
@@ -435,9 +418,10 @@ TEST_F(any, refused)
 	EXPECT_EQ(-1, recv(self->p.s, &b, 1, MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);
 	/* nor is what makes no sense */
-	EXPECT_EQ(-1, send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &fd, 4));
+	EXPECT_EQ(-1, vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &fd,
+				     4));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, send_with(self->p.c, "x", 1, 77, &fd, 4));
+	EXPECT_EQ(-1, vshm_send_with(self->p.c, "x", 1, 77, &fd, 4));
 	EXPECT_EQ(EINVAL, errno);
 	for (int i = 0; i < 2; i++)
 		close(un[i]);
@@ -639,8 +623,8 @@ TEST_F(any, credentials_given)
 	pid_t pid;
 
 	ASSERT_EQ(0, passcred(self->p.s, 1));
-	ASSERT_EQ(1, send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
-			       sizeof(cred)));
+	ASSERT_EQ(1, vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
+				    sizeof(cred)));
 	ASSERT_EQ(1, send(self->p.c, "y", 1, 0));
 	got = receive_all(self->p.s, b, 9, 0);
 	EXPECT_EQ(1, got.len);
@@ -656,17 +640,40 @@ TEST_F(any, credentials_given)
 	pid = vshm_fork();
 	if (!pid) {
 		if (setregid(1000, 1000) || setreuid(1000, 1000) ||
-		    send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
-			      sizeof(cred)) != -1 || errno != EPERM)
+		    vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
+				   sizeof(cred)) != -1 || errno != EPERM)
 			_exit(1);
 		cred = (struct ucred) { getpid(), 1000, 1000 };
-		_exit(send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
-				sizeof(cred)) != 1);
+		_exit(vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
+				     sizeof(cred)) != 1);
 	}
 	EXPECT_EQ(0, vshm_wait(pid));
 	got = receive_all(self->p.s, b, 9, 0);
 	EXPECT_EQ(1, got.len);
 	EXPECT_EQ(1000, (int)got.cred.uid);
+}
+
+/* A queue has a bounded number of credentials, however little data there is. */
+TEST_F(connected, credentials_too_many)
+{
+	struct ucred cred = { getpid(), 0, 0 };
+	int n = 0, size = 8192;
+	char b;
+
+	ASSERT_EQ(0, setsockopt(self->p.s, SOL_SOCKET, SO_RCVBUF, &size,
+				sizeof(size)));
+	while (n < 5000 && vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
+					  sizeof(cred)) == 1)
+		n++;
+	EXPECT_EQ(ENOBUFS, errno);
+	EXPECT_LT(16, n);
+	EXPECT_GT(500, n);
+	/* nothing was sent, and when it is received there is room for more */
+	for (int i = 0; i < n; i++)
+		ASSERT_EQ(1, recv(self->p.s, &b, 1, MSG_DONTWAIT));
+	EXPECT_EQ(-1, recv(self->p.s, &b, 1, MSG_DONTWAIT));
+	EXPECT_EQ(1, vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
+				    sizeof(cred)));
 }
 
 /* What is sent in several pieces is from the same, but what comes next is not. */
@@ -677,9 +684,9 @@ TEST_F(stream, credentials_given_for_much)
 	struct got got;
 
 	ASSERT_EQ(0, passcred(self->p.s, 1));
-	ASSERT_EQ(sizeof(data), send_with(self->p.c, data, sizeof(data),
-					  SCM_CREDENTIALS, &cred,
-					  sizeof(cred)));
+	ASSERT_EQ(sizeof(data), vshm_send_with(self->p.c, data, sizeof(data),
+					       SCM_CREDENTIALS, &cred,
+					       sizeof(cred)));
 	ASSERT_EQ(1, send(self->p.c, "y", 1, 0));
 	for (size_t n = 0; n < sizeof(data); n += got.len) {
 		got = receive_all(self->p.s, data, sizeof(data), 0);
@@ -701,8 +708,8 @@ TEST_F(link, refused)
 
 	EXPECT_EQ(-1, send_fds(self->p.c, "x", 1, &fd, 1));
 	EXPECT_EQ(EOPNOTSUPP, errno);
-	EXPECT_EQ(-1, send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
-				sizeof(cred)));
+	EXPECT_EQ(-1, vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
+				     sizeof(cred)));
 	EXPECT_EQ(EOPNOTSUPP, errno);
 	close(fd);
 	/* of who is in another kernel nothing is known */

@@ -27,29 +27,12 @@ static const struct {
 	{ "max_user_memory_kb", UINT32_MAX, 0, UINT32_MAX },
 };
 
-static int set(const char *name, const char *value)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), SYSCTL "%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, value, strlen(value));
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	return n < 0 ? n : 0;
-}
-
 static int set_num(const char *name, long value)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "%ld", value);
-	return set(name, text);
+	return vshm_limit_set(name, text);
 }
 
 static long get(const char *name)
@@ -90,9 +73,9 @@ TEST_F(limits, ranges)
 		}
 		EXPECT_EQ(-EINVAL, set_num(name, knobs[i].min - 1));
 		EXPECT_EQ(-EINVAL, set_num(name, knobs[i].max + 1));
-		EXPECT_EQ(-EINVAL, set(name, "-1"));
-		EXPECT_EQ(-EINVAL, set(name, "much"));
-		EXPECT_EQ(-EINVAL, set(name, "99999999999"));
+		EXPECT_EQ(-EINVAL, vshm_limit_set(name, "-1"));
+		EXPECT_EQ(-EINVAL, vshm_limit_set(name, "much"));
+		EXPECT_EQ(-EINVAL, vshm_limit_set(name, "99999999999"));
 		EXPECT_EQ(knobs[i].initial, get(name));
 		EXPECT_EQ(0, set_num(name, knobs[i].max));
 		EXPECT_EQ(knobs[i].max, get(name));
@@ -379,6 +362,26 @@ TEST_F(limits, memory_of_datagrams)
 	EXPECT_EQ(1U, vshm_diag_num(b, "drops"));
 	close(a);
 	close(b);
+}
+
+/* Who sent a byte takes memory as well, but for the first few of a queue. */
+TEST_F(limits, memory_of_credentials)
+{
+	struct ucred cred = { getpid(), 0, 0 };
+	int fd[2], n = 0;
+
+	ASSERT_EQ(0, set_num("max_user_memory_kb", 0));
+	ASSERT_EQ(0, vshm_pair_open(fd));
+	while (n < 100 && vshm_send_with(fd[0], "x", 1, SCM_CREDENTIALS, &cred,
+					 sizeof(cred)) == 1)
+		n++;
+	EXPECT_EQ(ENOBUFS, errno);
+	EXPECT_EQ(16, n);
+	ASSERT_EQ(0, set_num("max_user_memory_kb", 64));
+	EXPECT_EQ(1, vshm_send_with(fd[0], "x", 1, SCM_CREDENTIALS, &cred,
+				    sizeof(cred)));
+	close(fd[0]);
+	close(fd[1]);
 }
 
 TEST_HARNESS_MAIN

@@ -74,8 +74,9 @@ void vshm_bed_format(struct vshm_bed *bed)
 }
 
 /**
- * vshm_bed_make - make what a link consists of
+ * vshm_bed_make_of - make what a link consists of
  * @bed: filled in; to be given to vshm_bed_free()
+ * @size: bytes of the region
  * @ns0: namespace of side 0
  * @cid0: CID of side 0
  * @ns1: namespace of side 1
@@ -84,15 +85,15 @@ void vshm_bed_format(struct vshm_bed *bed)
  * Neither end is attached.
  * Return: 0, or -1 with errno.
  */
-int vshm_bed_make(struct vshm_bed *bed, int ns0, uint32_t cid0, int ns1,
-		  uint32_t cid1)
+int vshm_bed_make_of(struct vshm_bed *bed, uint64_t size, int ns0,
+		     uint32_t cid0, int ns1, uint32_t cid1)
 {
 	*bed = (struct vshm_bed) {
 		.end = {
 			{ ns0, cid0, eventfd(0, EFD_NONBLOCK), -1 },
 			{ ns1, cid1, eventfd(0, EFD_NONBLOCK), -1 },
 		},
-		.size = VSHM_BED_SIZE,
+		.size = size,
 		.memfd = memfd_create("vshm", MFD_ALLOW_SEALING),
 	};
 	if (bed->memfd < 0 || bed->end[0].bell < 0 || bed->end[1].bell < 0 ||
@@ -105,6 +106,13 @@ int vshm_bed_make(struct vshm_bed *bed, int ns0, uint32_t cid0, int ns1,
 		return -1;
 	vshm_bed_format(bed);
 	return 0;
+}
+
+/* The same, of the usual size. */
+int vshm_bed_make(struct vshm_bed *bed, int ns0, uint32_t cid0, int ns1,
+		  uint32_t cid1)
+{
+	return vshm_bed_make_of(bed, VSHM_BED_SIZE, ns0, cid0, ns1, cid1);
 }
 
 /**

@@ -52,6 +52,8 @@ struct vshm_bed {
 int vshm_ns_new(void);
 int vshm_ns_enter(int ns);
 
+int vshm_bed_make_of(struct vshm_bed *bed, uint64_t size, int ns0,
+		     uint32_t cid0, int ns1, uint32_t cid1);
 int vshm_bed_make(struct vshm_bed *bed, int ns0, uint32_t cid0, int ns1,
 		  uint32_t cid1);
 void vshm_bed_format(struct vshm_bed *bed);

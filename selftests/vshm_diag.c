@@ -224,7 +224,8 @@ static int read_answers(int fd, vshm_diag_fn fn, void *arg)
 }
 
 /**
- * vshm_diag_run - make a request
+ * vshm_diag_run_on - make a request
+ * @fd: what vshm_diag_open() returned
  * @q: request
  * @fn: called for each socket of the answer; may be NULL
  * @arg: for @fn
@@ -232,19 +233,25 @@ static int read_answers(int fd, vshm_diag_fn fn, void *arg)
  * Return: number of sockets, or the negative errno of the answer; -EINTR for a
  * dump that the kernel calls inconsistent.
  */
+int vshm_diag_run_on(int fd, struct vshm_diag_query *q, vshm_diag_fn fn,
+		     void *arg)
+{
+	/* without NLM_F_DUMP, success may have no other answer */
+	if (q->nlh.nlmsg_type == SOCK_DESTROY)
+		q->nlh.nlmsg_flags |= NLM_F_ACK;
+	if (send(fd, q, q->nlh.nlmsg_len + q->more, 0) < 0)
+		return -errno;
+	return read_answers(fd, fn, arg);
+}
+
+/* The same, by a netlink socket of its own. */
 int vshm_diag_run(struct vshm_diag_query *q, vshm_diag_fn fn, void *arg)
 {
 	int fd = vshm_diag_open(), ret = -errno;
 
-	/* without NLM_F_DUMP, success may have no other answer */
-	if (q->nlh.nlmsg_type == SOCK_DESTROY)
-		q->nlh.nlmsg_flags |= NLM_F_ACK;
 	if (fd < 0)
 		return ret;
-	if (send(fd, q, q->nlh.nlmsg_len + q->more, 0) < 0)
-		ret = -errno;
-	else
-		ret = read_answers(fd, fn, arg);
+	ret = vshm_diag_run_on(fd, q, fn, arg);
 	close(fd);
 	return ret;
 }
@@ -252,6 +259,35 @@ int vshm_diag_run(struct vshm_diag_query *q, vshm_diag_fn fn, void *arg)
 int vshm_diag_count(struct vshm_diag_query *q)
 {
 	return vshm_diag_run(q, NULL, NULL);
+}
+
+static void take_id(const struct vshm_diag_sock *sock, void *arg)
+{
+	*(uint64_t *)arg = vshm_diag_value(sock->attr[VSHM_DIAG_ID]);
+}
+
+/**
+ * vshm_diag_poke - send a request that may be wrong, and wait for nothing
+ * @q: request, of which all is sent
+ * @id: takes the ID of a socket, if the answer is there and has one
+ *
+ * Return: 0, or -1 with errno.
+ */
+int vshm_diag_poke(const struct vshm_diag_query *q, uint64_t *id)
+{
+	int fd = vshm_diag_open(), ret = 0;
+	char buf[8192];
+	struct nlmsghdr *nlh = (void *)buf;
+	ssize_t len;
+
+	if (fd < 0 || send(fd, q, sizeof(*q), MSG_DONTWAIT) < 0)
+		ret = -1;
+	while (!ret && (len = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+		if (NLMSG_OK(nlh, len) &&
+		    nlh->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+			answer(nlh, take_id, id);
+	close(fd);
+	return ret;
 }
 
 /**
@@ -342,18 +378,33 @@ bool vshm_diag_wait(int fd, const char *column, uint64_t value)
 }
 
 /**
- * vshm_diag_destroy - end a socket
- * @id: its unique ID
+ * vshm_diag_destroy_on - end a socket
+ * @fd: what vshm_diag_open() returned
+ * @id: unique ID of the socket
  *
  * Return: 0 or a negative errno.
  */
-int vshm_diag_destroy(uint64_t id)
+int vshm_diag_destroy_on(int fd, uint64_t id)
 {
 	struct vshm_diag_query q;
+	int ret;
 
 	vshm_diag_init(&q, SOCK_DESTROY, 0);
 	vshm_diag_add_id(&q, id);
-	return vshm_diag_run(&q, NULL, NULL);
+	ret = vshm_diag_run_on(fd, &q, NULL, NULL);
+	return ret < 0 ? ret : 0;
+}
+
+/* The same, by a netlink socket of its own. */
+int vshm_diag_destroy(uint64_t id)
+{
+	int fd = vshm_diag_open(), ret = -errno;
+
+	if (fd < 0)
+		return ret;
+	ret = vshm_diag_destroy_on(fd, id);
+	close(fd);
+	return ret;
 }
 
 /* The multicast group of a name, from the attributes of a family. */

@@ -49,6 +49,8 @@ void vshm_diag_add(struct vshm_diag_query *q, int attr, const void *data,
 		   int len);
 void vshm_diag_add_u32(struct vshm_diag_query *q, int attr, uint32_t value);
 void vshm_diag_add_id(struct vshm_diag_query *q, uint64_t id);
+int vshm_diag_run_on(int fd, struct vshm_diag_query *q, vshm_diag_fn fn,
+		     void *arg);
 int vshm_diag_run(struct vshm_diag_query *q, vshm_diag_fn fn, void *arg);
 uint64_t vshm_diag_value(const struct nlattr *attr);
 uint64_t vshm_diag_column(const struct vshm_diag_sock *sock,
@@ -56,7 +58,9 @@ uint64_t vshm_diag_column(const struct vshm_diag_sock *sock,
 uint64_t vshm_diag_num(int fd, const char *column);
 bool vshm_diag_wait(int fd, const char *column, uint64_t value);
 int vshm_diag_destroy(uint64_t id);
+int vshm_diag_destroy_on(int fd, uint64_t id);
 int vshm_diag_count(struct vshm_diag_query *q);
+int vshm_diag_poke(const struct vshm_diag_query *q, uint64_t *id);
 
 int vshm_event_open(const char *group);
 int vshm_event_read(int fd, struct vshm_diag_sock *sock, char *buf,

@@ -234,6 +234,45 @@ static inline size_t vshm_check(const void *buf, size_t len, uint64_t pos,
 	return i;
 }
 
+/* Sets a limit of this network namespace; 0, or a negative errno. */
+static inline int vshm_limit_set(const char *name, const char *value)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/vshm/%s", name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	n = write(fd, value, strlen(value));
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return n < 0 ? n : 0;
+}
+
+/* One message of data, with a piece of control data of SOL_SOCKET. */
+static inline ssize_t vshm_send_with(int fd, const void *data, size_t len,
+				     int type, const void *what, size_t bytes)
+{
+	union {
+		struct cmsghdr align;
+		char buf[256];
+	} control = { 0 };
+	struct iovec iov = { (void *)data, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = CMSG_SPACE(bytes) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(bytes);
+	memcpy(CMSG_DATA(c), what, bytes);
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
 /* Sends the pattern from @pos on, all of it; 0, or -1 with errno. */
 static inline int vshm_send_all(int fd, size_t len, size_t chunk,
 				uint64_t pos, unsigned int seed)

@@ -115,7 +115,7 @@ check_host()
 		attempt "doc: the state machine is that of kernel/state.c" \
 			"$TOP/Documentation/state-machine.py" --check
 	fi
-	! selected conformance || attempt "conformance: every test that the table names is there" \
+	! selected conformance || attempt "conformance: every test that is named is there" \
 		"$VM_DIR/conformance.sh"
 	! selected install || attempt "install: make uninstall removes what make install wrote" \
 		install_and_uninstall
