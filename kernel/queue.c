@@ -19,6 +19,9 @@
 #include "queue.h"
 #include "trace.h"
 
+/* log2 of the largest data area that is tried as often as it is wanted. */
+#define VSHM_QUEUE_CHEAP	16
+
 /**
  * vshm_queue_alloc() - make an empty queue that has no memory yet
  *
@@ -117,6 +120,16 @@ void vshm_queue_filter(struct vshm_queue *q, u32 cid, u32 port)
 	mutex_unlock(&q->lock);
 }
 
+/*
+ * Most of a large data area may be there before the last page is not: that is not
+ * to be found out for each datagram that somebody sends.
+ */
+static bool vshm_queue_may_grow(const struct vshm_queue *q, u32 order)
+{
+	return order <= VSHM_QUEUE_CHEAP || !q->short_of ||
+	       !time_before(jiffies, q->short_since + HZ / 4);
+}
+
 /* Get a larger data area, with room for some more bytes; the lock is held. */
 static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 {
@@ -131,11 +144,14 @@ static bool vshm_queue_grow(struct vshm_sock *vsk, u64 bytes, u64 limit)
 	order = clamp_t(u32, max(order + 4, (u32)order_base_2(used + bytes)),
 			VSHM_RING_ORDER_MIN, max);
 	if (order <= q->in.mem.order || used + bytes > limit ||
-	    used + bytes > 1ULL << order)
+	    used + bytes > 1ULL << order || !vshm_queue_may_grow(q, order))
 		return false;
 	larger.mem.data = vshm_queue_memory(vsk, order);
-	if (!larger.mem.data)
+	q->short_of = !larger.mem.data;
+	if (q->short_of) {
+		q->short_since = jiffies;
 		return false;
+	}
 	larger.mask = (1ULL << order) - 1;
 	mutex_lock(&vsk->rx_lock);
 	vshm_sender_sync(&q->in);

@@ -48,6 +48,8 @@ struct vshm_queued {
  * @scm: what goes beside the data
  * @bytes_in: bytes of data ever added; @lock
  * @bytes_out: bytes of data ever taken; rx_lock
+ * @short_of: @short_since counts; @lock
+ * @short_since: jiffies when there was no memory for a large data area; @lock
  *
  * The data area comes with the first datagram, and is replaced by larger ones
  * up to what SO_RCVBUF allows; who does that holds both locks.
@@ -62,6 +64,8 @@ struct vshm_queue {
 	struct vshm_scm_queue	scm;
 	u64			bytes_in;
 	u64			bytes_out;
+	bool			short_of;
+	unsigned long		short_since;
 };
 
 struct vshm_queue *vshm_queue_alloc(void);
