@@ -158,7 +158,8 @@ int vshm_seqpacket_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	trace_vshm_send(vsk, len, ret > 0 ? len : ret);
 	if (likely(ret > 0))
 		return len;
-	return sk_stream_error(sk, msg->msg_flags, ret);
+	/* no SIGPIPE, as from AF_UNIX and AF_VSOCK: that is for streams */
+	return sk_stream_error(sk, msg->msg_flags | MSG_NOSIGNAL, ret);
 }
 
 /* One call of recvmsg(2). */

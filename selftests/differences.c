@@ -287,6 +287,26 @@ TEST_F(family, out_of_band)
 		  err(send(self->c, "x", 1, MSG_OOB)));
 }
 
+static volatile sig_atomic_t signals;
+
+static void on_signal(int sig)
+{
+	signals++;
+}
+
+/* A stream whose end was said. */
+TEST_F(family, signal)
+{
+	NEEDS_FAMILY();
+	signals = 0;
+	ASSERT_NE(SIG_ERR, signal(SIGPIPE, on_signal));
+	ASSERT_EQ(0, shutdown(self->c, SHUT_WR));
+	EXPECT_EQ(EPIPE, err(send(self->c, "x", 1, MSG_NOSIGNAL)));
+	EXPECT_EQ(0, signals);
+	EXPECT_EQ(EPIPE, err(send(self->c, "x", 1, 0)));
+	EXPECT_EQ(SAYS(1, 0, 1), signals);
+}
+
 TEST_F(family, peek_offset)
 {
 	int zero = 0;
