@@ -151,7 +151,7 @@ vm_explain()
 {
 	{
 		echo "VM $1, end of its console:"
-		tail -n 20 "$RUN/$1/console" | tr -d '\r' | sed 's/^/  | /'
+		tail -n 200 "$RUN/$1/console" | tr -d '\r' | sed 's/^/  | /'
 		sed 's/^/  qemu: /' "$RUN/$1/qemu.log"
 	} >&2
 }
