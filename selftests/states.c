@@ -264,6 +264,8 @@ FIXTURE_SETUP(trace)
 {
 	if (access(TRACEFS "/instances", F_OK))
 		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
+	/* as in trace.c */
+	put(TRACEFS "/options/record-cmd", "0");
 	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
 		return;
 	self->on = !access(EVENT "/enable", W_OK);

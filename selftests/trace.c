@@ -25,6 +25,12 @@ static bool trace_on(void)
 {
 	if (access(TRACEFS "/instances", F_OK))
 		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
+	/*
+	 * The names of processes are not looked at. What records them changes the
+	 * code of the scheduler, and one of QEMU's emulated CPUs may then meet a
+	 * breakpoint that is gone, for ever.
+	 */
+	put(TRACEFS "/options/record-cmd", "0");
 	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
 		return false;
 	return !put(INSTANCE "/trace", "\n") && !put(EVENTS "/enable", "1");
