@@ -194,6 +194,7 @@ err_vectors:
 static int vshm_ivshmem_probe(struct pci_dev *pdev,
 			      const struct pci_device_id *id)
 {
+	resource_size_t start = pci_resource_start(pdev, IVSHMEM_BAR_MEMORY);
 	resource_size_t size = pci_resource_len(pdev, IVSHMEM_BAR_MEMORY);
 	struct vshm_ivshmem *dev;
 	int err;
@@ -208,13 +209,10 @@ static int vshm_ivshmem_probe(struct pci_dev *pdev,
 	if (err)
 		return err;
 	dev->regs = pcim_iomap_table(pdev)[IVSHMEM_BAR_REGS];
-	err = pci_request_region(pdev, IVSHMEM_BAR_MEMORY, "vshm_ivshmem");
-	if (err)
-		return err;
-	dev->memory = devm_memremap(&pdev->dev,
-				    pci_resource_start(pdev,
-						       IVSHMEM_BAR_MEMORY),
-				    size, MEMREMAP_WB);
+	/* pci_request_region() gives back by itself on older kernels only */
+	if (!devm_request_mem_region(&pdev->dev, start, size, "vshm_ivshmem"))
+		return -EBUSY;
+	dev->memory = devm_memremap(&pdev->dev, start, size, MEMREMAP_WB);
 	if (IS_ERR(dev->memory))
 		return PTR_ERR(dev->memory);
 	/* somebody else's shared memory: leave it alone */
