@@ -298,7 +298,8 @@ void vshm_receiver_watch(struct vshm_receiver *r)
 /**
  * vshm_receiver_awaited() - does the sender wait for bytes to be consumed?
  * @r: receiver
- * @largest: the sender gets no larger ring, whether or not it hopes for one
+ * @largest: the sender gets no larger ring than the last that was announced,
+ *	whether or not it hopes for one
  *
  * A sender that lies is one that waits, or one that does not.
  * Context: nobody moves @r to another ring meanwhile.
@@ -306,8 +307,12 @@ void vshm_receiver_watch(struct vshm_receiver *r)
  */
 bool vshm_receiver_awaited(const struct vshm_receiver *r, bool largest)
 {
-	const struct vshm_ring *ring = vshm_receiver_current(r)->ring;
+	const struct vshm_ring_mem *mem = vshm_receiver_current(r);
+	const struct vshm_ring *ring = mem->ring;
 
+	/* it goes on to what was announced */
+	if (r->nr_next && mem != &r->next[r->nr_next - 1])
+		largest = false;
 	return (s64)(READ_ONCE(ring->space_event) - READ_ONCE(r->tail)) >= 0 &&
 	       (largest ||
 		READ_ONCE(ring->wait_head) == READ_ONCE(ring->head));

@@ -225,7 +225,7 @@ static __always_inline int vshm_recv_copy(struct vshm_sock *vsk,
 /* Peeked bytes stay where they are: does the peer wait for that to change? */
 static bool vshm_peek_ends(struct vshm_conn *conn, const struct vshm_recv *rv)
 {
-	return rv->peek && rv->done && vshm_recv_ends(conn);
+	return rv->peek && rv->done && vshm_recv_ends(conn, rv->skip + rv->done);
 }
 
 /*

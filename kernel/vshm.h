@@ -661,7 +661,7 @@ bool vshm_recv_carry(struct vshm_conn *conn);
 /* wait.c */
 bool vshm_arm_space(struct sock *sk, struct vshm_conn *conn, u64 need);
 bool vshm_arm_data(struct vshm_conn *conn, u64 seen);
-bool vshm_recv_ends(struct vshm_conn *conn);
+bool vshm_recv_ends(struct vshm_conn *conn, u64 seen);
 void vshm_write_space(struct sock *sk);
 void vshm_state_change(struct sock *sk);
 void vshm_release_cb(struct sock *sk);

@@ -341,20 +341,26 @@ long vshm_wait_woken(struct sock *sk, struct mutex *lock, __poll_t events,
 /**
  * vshm_recv_ends() - is there all that can be, before anything is received?
  * @conn: connection
+ * @seen: unread bytes that the caller knows of, or U64_MAX for whatever there is
  *
+ * What came since the caller looked is more than it knows, and with that in its
+ * ring the peer may have begun to wait: so this looks again.
  * Context: process context.
- * Return: true when the peer waits for space, or would if it had more to send,
- * and gets no larger ring.
+ * Return: true when no more than @seen is there, and the peer waits for space,
+ * or would if it had more to send, and gets no larger ring.
  */
-bool vshm_recv_ends(struct vshm_conn *conn)
+bool vshm_recv_ends(struct vshm_conn *conn, u64 seen)
 {
 	struct vshm_receiver *r = &conn->rx;
 	bool all = true;
 
 	spin_lock_irq(&conn->event_lock);
-	if (r->mem.ring)
+	if (r->mem.ring) {
 		all = vshm_receiver_awaited(r, test_bit(VSHM_CONN_GROW_REFUSED,
 							&conn->flags));
+		virt_rmb(); /* pairs with that in vshm_sender_publish() */
+		all = all && vshm_receiver_pending(r) <= seen;
+	}
 	spin_unlock_irq(&conn->event_lock);
 	return all;
 }
@@ -365,7 +371,7 @@ static bool vshm_recv_ready(struct vshm_sock *vsk, struct vshm_conn *conn)
 	u64 n = vshm_conn_unread(vsk);
 
 	return n && (n >= READ_ONCE(vsk->sk.sk_rcvlowat) ||
-		     vshm_recv_ends(conn));
+		     vshm_recv_ends(conn, U64_MAX));
 }
 
 /**
