@@ -215,7 +215,7 @@ TEST_F(forward, refused)
 	port = vshm_unused_port();
 	for (int i = 0; i < 20; i++) {
 		EXPECT_EQ(-1, vshm_ns_connect(self->a.ns, self->b.cid, port));
-		EXPECT_EQ(ECONNREFUSED, errno);
+		EXPECT_EQ(VSHM_REFUSED, errno);
 	}
 }
 
@@ -223,14 +223,14 @@ TEST_F(forward, nobody_there)
 {
 	ASSERT_EQ(0, vshm_ns_policy(self->host, -1, -1, 1));
 	EXPECT_EQ(-1, vshm_ns_connect(self->a.ns, 9, 5000));
-	EXPECT_EQ(EHOSTUNREACH, errno);
+	EXPECT_EQ(VSHM_UNREACHABLE, errno);
 	vshm_bed_detach(&self->b.bed, 1);
 	ASSERT_TRUE(vshm_bed_wait(&self->b.bed, 0, "state", "down"));
 	EXPECT_EQ(-1, vshm_ns_connect(self->a.ns, self->b.cid, 5000));
-	EXPECT_EQ(EHOSTUNREACH, errno);
+	EXPECT_EQ(VSHM_UNREACHABLE, errno);
 	vshm_bed_detach(&self->b.bed, 0);
 	EXPECT_EQ(-1, vshm_ns_connect(self->a.ns, self->b.cid, 5000));
-	EXPECT_EQ(EHOSTUNREACH, errno);
+	EXPECT_EQ(VSHM_UNREACHABLE, errno);
 	ASSERT_EQ(0, vshm_bed_up(&self->b.bed));
 	EXPECT_EQ(0, try_connect(&self->a, &self->b));
 }
@@ -535,10 +535,28 @@ TEST_F(death, of_an_idle_one)
 	EXPECT_TRUE(vshm_ns_empty(self->f.host));
 }
 
+/* A connection through the host, where there is another way. */
+static int through_host(FIXTURE_DATA(forward) *self)
+{
+	struct sockaddr_vshm to = vshm_addr(self->b.cid, 0);
+	int listener = vshm_ns_listener(self->b.ns, 1);
+	int fd = vshm_ns_enter(self->a.ns) ? -1 : vshm_socket(0);
+
+	to.svs_port = vshm_port(listener);
+	to.svs_flags = VSHM_FLAG_TO_HOST;
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+		close(fd);
+		fd = -1;
+	}
+	close(listener);
+	return fd;
+}
+
 /* A link of their own goes before the host, whatever its policy. */
 TEST_F(forward, direct_link)
 {
 	struct vshm_bed direct;
+	int fd;
 
 	ASSERT_EQ(0, pair(self));
 	ASSERT_EQ(0, vshm_bed_link(&direct, self->a.ns, self->a.cid,
@@ -559,10 +577,18 @@ TEST_F(forward, direct_link)
 		close(fd[1]);
 		EXPECT_TRUE(vshm_bed_idle(&direct));
 	}
+	/* but for who asks for the host, which has its policy */
+	EXPECT_EQ(-1, through_host(self));
+	EXPECT_EQ(EACCES, errno);
+	ASSERT_EQ(0, allow(self));
+	fd = through_host(self);
+	EXPECT_LE(0, fd);
+	EXPECT_TRUE(vshm_bed_idle(&direct));
+	close(fd);
 	/* it is the only way, while there is one, even one that is down */
 	vshm_bed_detach(&direct, 1);
 	ASSERT_TRUE(vshm_bed_wait(&direct, 0, "state", "down"));
-	EXPECT_EQ(EHOSTUNREACH, try_connect(&self->a, &self->b));
+	EXPECT_EQ(VSHM_UNREACHABLE, try_connect(&self->a, &self->b));
 	vshm_bed_free(&direct);
 	ASSERT_EQ(0, allow(self));
 	EXPECT_EQ(0, try_connect(&self->a, &self->b));

@@ -7,9 +7,7 @@
 #include "vshm_diag.h"
 #include "vshm_pair.h"
 #include "vshm_proc.h"
-
-#include <sys/mount.h>
-#include <sys/stat.h>
+#include "vshm_tracefs.h"
 
 #define EXPECT_STATE(name, fd) EXPECT_STREQ(name, vshm_proc_get(fd, "state"))
 
@@ -171,9 +169,6 @@ TEST_F(pair, refused_in_disconnected)
 }
 
 /* All moves that there are. */
-#define TRACEFS		"/sys/kernel/tracing"
-#define INSTANCE	TRACEFS "/instances/vshm_selftest"
-#define EVENT		INSTANCE "/events/vshm/vshm_state"
 
 static const char * const state_names[VSHM_NR_STATES] = {
 	"unconnected", "bound", "listening", "connecting", "connected",
@@ -202,15 +197,6 @@ static const struct {
 	{ VSHM_DISCONNECTED, VSHM_TERMINATED },
 };
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-
-	close(fd);
-	return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-
 static int state_of(const char *line, const char *field)
 {
 	const char *p = strstr(line, field);
@@ -231,7 +217,7 @@ static int state_of(const char *line, const char *field)
 /* Counts the moves in the trace; -1 for a line that is not understood. */
 static int read_moves(int moves[VSHM_NR_STATES][VSHM_NR_STATES])
 {
-	FILE *f = fopen(INSTANCE "/trace", "r");
+	FILE *f = fopen(VSHM_TRACE "/trace", "r");
 	char line[512];
 	int n = 0;
 
@@ -255,27 +241,16 @@ static int read_moves(int moves[VSHM_NR_STATES][VSHM_NR_STATES])
 	return n;
 }
 
-/* A trace buffer of its own, so that nobody else's is disturbed. */
 FIXTURE(trace) {
-	bool on;
 };
 
 FIXTURE_SETUP(trace)
 {
-	if (access(TRACEFS "/instances", F_OK))
-		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
-	/* as in trace.c */
-	put(TRACEFS "/options/record-cmd", "0");
-	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
-		return;
-	self->on = !access(EVENT "/enable", W_OK);
 }
 
 FIXTURE_TEARDOWN(trace)
 {
-	if (self->on)
-		put(EVENT "/enable", "0");
-	rmdir(INSTANCE);
+	vshm_trace_free();
 }
 
 static void drive_all_moves(struct __test_metadata *_metadata)
@@ -318,12 +293,10 @@ TEST_F(trace, moves)
 {
 	int moves[VSHM_NR_STATES][VSHM_NR_STATES] = { 0 };
 
-	if (!self->on)
+	if (!vshm_trace_on("/vshm_state"))
 		SKIP(return, "no tracepoint vshm:vshm_state");
-	ASSERT_EQ(0, put(INSTANCE "/trace", "\n"));
-	ASSERT_EQ(0, put(EVENT "/enable", "1"));
 	drive_all_moves(_metadata);
-	ASSERT_EQ(0, put(EVENT "/enable", "0"));
+	vshm_trace_off();
 	ASSERT_LT(0, read_moves(moves));
 	for (size_t i = 0; i < ARRAY_SIZE(legal); i++) {
 		EXPECT_LT(0, moves[legal[i].from][legal[i].to]) {

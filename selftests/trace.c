@@ -4,43 +4,7 @@
 #include "vshm_dgram.h"
 #include "vshm_diag.h"
 #include "vshm_pair.h"
-
-#include <sys/mount.h>
-#include <sys/stat.h>
-
-#define TRACEFS		"/sys/kernel/tracing"
-#define INSTANCE	TRACEFS "/instances/vshm_trace"
-#define EVENTS		INSTANCE "/events/vshm"
-
-static int put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-	ssize_t n = fd < 0 ? -1 : write(fd, value, strlen(value));
-
-	close(fd);
-	return n == (ssize_t)strlen(value) ? 0 : -1;
-}
-
-static bool trace_on(void)
-{
-	if (access(TRACEFS "/instances", F_OK))
-		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
-	/*
-	 * The names of processes are not looked at. What records them changes the
-	 * code of the scheduler, and one of QEMU's emulated CPUs may then meet a
-	 * breakpoint that is gone, for ever.
-	 */
-	put(TRACEFS "/options/record-cmd", "0");
-	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
-		return false;
-	return !put(INSTANCE "/trace", "\n") && !put(EVENTS "/enable", "1");
-}
-
-static void trace_off(void)
-{
-	put(EVENTS "/enable", "0");
-	rmdir(INSTANCE);
-}
+#include "vshm_tracefs.h"
 
 /* How many lines of the trace are of an event and have all these words. */
 static int __attribute__((format(printf, 2, 3)))
@@ -55,7 +19,7 @@ traced(const char *event, const char *format, ...)
 	vsnprintf(words, sizeof(words), format, args);
 	va_end(args);
 	snprintf(name, sizeof(name), ": %s: ", event);
-	f = fopen(INSTANCE "/trace", "r");
+	f = fopen(VSHM_TRACE "/trace", "r");
 	while (f && fgets(line, sizeof(line), f)) {
 		rest = line[0] == '#' ? NULL : strstr(line, name);
 		n += rest && strstr(rest, words);
@@ -71,7 +35,7 @@ static unsigned long long id_of(int fd)
 }
 
 #define TRACE_OR_SKIP() do {						\
-	if (!trace_on())						\
+	if (!vshm_trace_on(""))					\
 		SKIP(return, "no tracepoints of vshm");			\
 } while (0)
 
@@ -84,7 +48,7 @@ FIXTURE_SETUP(trace)
 
 FIXTURE_TEARDOWN(trace)
 {
-	trace_off();
+	vshm_trace_free();
 }
 
 TEST_F(trace, connect_and_accept)
@@ -256,7 +220,7 @@ TEST_F(trace, formats)
 
 	TRACE_OR_SKIP();
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
-		snprintf(path, sizeof(path), EVENTS "/vshm_%s/format",
+		snprintf(path, sizeof(path), VSHM_EVENTS "/vshm_%s/format",
 			 events[i]);
 		f = fopen(path, "r");
 		ASSERT_NE(NULL, f) {

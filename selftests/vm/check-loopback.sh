@@ -109,7 +109,7 @@ json_fits()
 
 # Programs that are run again with the module in the place of AF_VSOCK: short
 # ones, of all that is different then.
-AS_VSOCK="socket_api connect seqpacket link options netns uring"
+AS_VSOCK="socket_api connect seqpacket link forward options netns uring"
 
 check_as_vsock()
 {
