@@ -195,7 +195,10 @@ static int vshm_host_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Every structure of an ioctl starts with its size, and may grow. */
+/*
+ * Every structure of an ioctl starts with its size, and may grow; beyond a page
+ * there is nothing to be looked at.
+ */
 static int vshm_host_copy(void *to, size_t bytes, void __user *from)
 {
 	u32 size;
@@ -204,6 +207,8 @@ static int vshm_host_copy(void *to, size_t bytes, void __user *from)
 		return -EFAULT;
 	if (size < bytes)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	return copy_struct_from_user(to, bytes, from, size);
 }
 

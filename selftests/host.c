@@ -79,9 +79,10 @@ TEST_F(host, structure_size)
 	args.more = 1;
 	EXPECT_EQ(-1, ioctl(self->dev, VSHM_IOC_ATTACH, &args));
 	EXPECT_EQ(E2BIG, errno);
+	/* a size that nobody means is not a reason to look at so much */
 	args.a.size = -1;
 	EXPECT_EQ(-1, ioctl(self->dev, VSHM_IOC_ATTACH, &args));
-	EXPECT_TRUE(errno == E2BIG || errno == EFAULT);
+	EXPECT_EQ(E2BIG, errno);
 	args.a.size = sizeof(args);
 	args.more = 0;
 	EXPECT_EQ(0, ioctl(self->dev, VSHM_IOC_ATTACH, &args));
