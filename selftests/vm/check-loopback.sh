@@ -23,6 +23,7 @@ run_program()
 {
 	local status=0 label=${2:-$1} seconds=$((PROGRAM_TIMEOUT * VM_LONG))
 
+	say "$label"
 	vm_alive A || loopback_vm
 	vm -t $((seconds + 20)) A "cd /vshm/selftests
 		timeout -k 5 $((seconds * VM_SLOW)) ./$1" >"$RUN/out" 2>&1 || status=$?
