@@ -4,9 +4,9 @@
  *
  * Sockets, and connections that wait to be accepted, are counted one by one. Of
  * memory, that beyond the first ring of a connection is: larger rings, and the
- * queues of datagram sockets. The first rings are bounded by the connections. So
- * nothing is counted on the data path, and making a connection costs no more
- * than a few counters.
+ * queues of datagram sockets. The first rings are bounded by the connections, and
+ * those in a region by the region. So nothing is counted on the data path, and
+ * making a connection costs no more than a few counters.
  *
  * A user is who made the socket, or the listener that a connection waits at, and
  * stays that when another one accepts it. Sockets that the kernel made to forward

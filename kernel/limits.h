@@ -24,7 +24,8 @@ struct vshm_user;
  * @max_user_sockets: entries of the table that are of one user
  * @max_pending: connections that wait to be accepted, in all queues
  * @max_link_pending: those of them that came through one link
- * @max_memory_kb: KiB for larger rings and for queues of datagrams
+ * @max_memory_kb: KiB for larger rings that are in no region, and for queues of
+ *	datagrams
  * @max_user_memory_kb: those of them for the sockets of one user
  *
  * Written by any context that writes to a sysctl, and so read by READ_ONCE().

@@ -57,10 +57,16 @@ void vshm_link_destroy(struct vshm_link *link)
 	free_percpu(link->stats);
 }
 
-/* What the user of a socket is charged for a ring: the first one is free. */
-static unsigned long vshm_link_ring_charge(const struct vshm_ring_mem *mem)
+/*
+ * What the user of a socket is charged for a ring: the first one is free, and so
+ * is what lies in a region, which was paid for when it was attached.
+ */
+static unsigned long vshm_link_ring_charge(const struct vshm_link *link,
+					   const struct vshm_ring_mem *mem)
 {
-	return mem->order > VSHM_RING_ORDER_MIN ? VSHM_RING_BYTES(mem->order) : 0;
+	if (!vshm_link_is_loopback(link) || mem->order <= VSHM_RING_ORDER_MIN)
+		return 0;
+	return VSHM_RING_BYTES(mem->order);
 }
 
 /**
@@ -75,7 +81,7 @@ static unsigned long vshm_link_ring_charge(const struct vshm_ring_mem *mem)
 int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
 			 struct vshm_ring_mem *mem)
 {
-	unsigned long charge = vshm_link_ring_charge(mem);
+	unsigned long charge = vshm_link_ring_charge(link, mem);
 	int err;
 
 	if (!vshm_memory_charge(vsk, charge))
@@ -101,7 +107,7 @@ int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
 void vshm_link_ring_free(struct vshm_link *link, struct vshm_sock *vsk,
 			 const struct vshm_ring_mem *mem)
 {
-	vshm_memory_uncharge(vsk, vshm_link_ring_charge(mem));
+	vshm_memory_uncharge(vsk, vshm_link_ring_charge(link, mem));
 	atomic_long_dec(&link->nr_rings);
 	atomic_long_sub(VSHM_RING_BYTES(mem->order), &link->ring_bytes);
 	link->ops->free(link, mem);

@@ -2,6 +2,7 @@
 /*
  * Limits and defaults of a network namespace: /proc/sys/net/vshm.
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sysctl.h>
 
@@ -81,6 +82,8 @@ static void vshm_sysctl_bind(struct ctl_table *table, struct vshm_limits *l)
  */
 int vshm_sysctl_init(struct vshm_net *vnet)
 {
+	const unsigned int memory_kb = min_t(u64, UINT_MAX, (u64)
+					     totalram_pages() << (PAGE_SHIFT - 10));
 	const size_t n = ARRAY_SIZE(vshm_sysctl_table);
 	struct ctl_table *table;
 
@@ -93,8 +96,8 @@ int vshm_sysctl_init(struct vshm_net *vnet)
 		.max_user_sockets	= VSHM_SOCKETS_DEFAULT,
 		.max_pending		= VSHM_PENDING_DEFAULT,
 		.max_link_pending	= VSHM_LINK_PENDING_DEFAULT,
-		.max_memory_kb		= UINT_MAX,
-		.max_user_memory_kb	= UINT_MAX,
+		.max_memory_kb		= memory_kb / 4,
+		.max_user_memory_kb	= memory_kb / 8,
 	};
 	/* one more, which ends the table in kernels that look for it */
 	table = kcalloc(n + 1, sizeof(*table), GFP_KERNEL);

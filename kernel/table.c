@@ -26,6 +26,7 @@ static atomic64_t vshm_last_id = ATOMIC64_INIT(0);
 
 #define VSHM_PLACE_BITS	22
 #define VSHM_PLACES	XA_LIMIT(1, BIT(VSHM_PLACE_BITS) - 1)
+#define VSHM_PORT_TRIES	16
 
 /**
  * vshm_table_place() - where in a listing an entry is
@@ -218,23 +219,27 @@ static bool vshm_port_taken(struct rhltable *ports, u32 cid, u32 port)
 	return false;
 }
 
+/*
+ * The next port; if that is taken the search goes on at random, since programs
+ * may have bound any number of ports that follow each other. A full table has
+ * less than one port in a thousand, so a few tries are enough.
+ */
 static int vshm_port_choose(struct vshm_net *vnet, struct rhltable *ports,
 			    u32 cid, u32 *port)
 {
-	u32 tries;
+	unsigned int tries;
 
-	/* a table that is full of sockets would fill the memory first */
-	for (tries = 0; tries < 1 << 20; tries++) {
-		u32 p = vnet->next_port++;
+	for (tries = 0; tries < VSHM_PORT_TRIES; tries++) {
+		u32 p = vnet->next_port;
 
-		if (p <= VSHM_PORT_PRIVILEGED || p == VSHM_PORT_ANY) {
-			vnet->next_port = VSHM_PORT_PRIVILEGED + 1;
-			continue;
-		}
+		if (p <= VSHM_PORT_PRIVILEGED || p == VSHM_PORT_ANY)
+			p = VSHM_PORT_PRIVILEGED + 1;
 		if (!vshm_port_taken(ports, cid, p)) {
+			vnet->next_port = p + 1;
 			*port = p;
 			return 0;
 		}
+		vnet->next_port = get_random_u32();
 	}
 	return -EADDRNOTAVAIL;
 }

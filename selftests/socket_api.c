@@ -4,7 +4,11 @@
 #include <kselftest_harness.h>
 
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/time.h>
+
+#define IN_A_ROW	8000	/* ports */
+#define SOON_US		100	/* less than it takes to look at each of them */
 
 TEST(create)
 {
@@ -95,6 +99,33 @@ TEST_F(one, bind_any_port)
 	EXPECT_NE(VSHM_PORT_ANY, name.svs_port);
 	EXPECT_NE(vshm_port(other), name.svs_port);
 	close(other);
+}
+
+/* However many ports in a row others have, one that is free is soon found. */
+TEST(bind_any_port_in_a_row)
+{
+	struct rlimit files = { 2 * IN_A_ROW, 2 * IN_A_ROW };
+	uint64_t us[2];
+	uint32_t port;
+	int fd[2];
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	ASSERT_EQ(0, vshm_ns_enter(vshm_ns_new()));
+	for (int i = 0; i < 2; i++) {
+		fd[i] = vshm_socket(0);
+		ASSERT_LE(0, fd[i]);
+		us[i] = vshm_now_us();
+		ASSERT_EQ(0, vshm_bind(fd[i], VSHM_CID_ANY, VSHM_PORT_ANY));
+		us[i] = vshm_now_us() - us[i];
+		port = vshm_port(fd[i]);
+		for (uint32_t n = 1; n <= IN_A_ROW && !i; n++)
+			ASSERT_EQ(0, vshm_bind(vshm_socket(0), VSHM_CID_ANY,
+					       port + n));
+	}
+	printf("# a port in %llu us, behind others in %llu us\n",
+	       (unsigned long long)us[0], (unsigned long long)us[1]);
+	if (vshm_counted())
+		EXPECT_GT(SOON_US, us[1]);
 }
 
 TEST_F(one, bind_name)

@@ -11,7 +11,7 @@
 
 static const struct {
 	const char *name;
-	long initial;
+	long initial;	/* -N: an Nth of memory */
 	long min;
 	long max;
 } knobs[] = {
@@ -23,8 +23,8 @@ static const struct {
 	{ "max_user_sockets", 1048576, 1, 4194303 },
 	{ "max_pending", 65536, 1, 4194303 },
 	{ "max_link_pending", 16384, 1, 4194303 },
-	{ "max_memory_kb", UINT32_MAX, 0, UINT32_MAX },
-	{ "max_user_memory_kb", UINT32_MAX, 0, UINT32_MAX },
+	{ "max_memory_kb", -4, 0, UINT32_MAX },
+	{ "max_user_memory_kb", -8, 0, UINT32_MAX },
 };
 
 static int set_num(const char *name, long value)
@@ -50,6 +50,18 @@ static long get(const char *name)
 	return value;
 }
 
+static long memory_kb(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	long kb = 0;
+
+	if (!f || fscanf(f, "MemTotal: %ld", &kb) != 1)
+		kb = 0;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
 /* A namespace of its own, which goes with the test. */
 FIXTURE(limits) {
 };
@@ -67,8 +79,12 @@ TEST_F(limits, ranges)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
 		const char *name = knobs[i].name;
+		long initial = knobs[i].initial;
 
-		EXPECT_EQ(knobs[i].initial, get(name)) {
+		if (initial < 0)
+			initial = memory_kb() / -initial;
+		EXPECT_LT(0, initial);
+		EXPECT_EQ(initial, get(name)) {
 			TH_LOG("%s", name);
 		}
 		EXPECT_EQ(-EINVAL, set_num(name, knobs[i].min - 1));
@@ -76,12 +92,12 @@ TEST_F(limits, ranges)
 		EXPECT_EQ(-EINVAL, vshm_limit_set(name, "-1"));
 		EXPECT_EQ(-EINVAL, vshm_limit_set(name, "much"));
 		EXPECT_EQ(-EINVAL, vshm_limit_set(name, "99999999999"));
-		EXPECT_EQ(knobs[i].initial, get(name));
+		EXPECT_EQ(initial, get(name));
 		EXPECT_EQ(0, set_num(name, knobs[i].max));
 		EXPECT_EQ(knobs[i].max, get(name));
 		EXPECT_EQ(0, set_num(name, knobs[i].min));
 		EXPECT_EQ(knobs[i].min, get(name));
-		EXPECT_EQ(0, set_num(name, knobs[i].initial));
+		EXPECT_EQ(0, set_num(name, initial));
 	}
 }
 
@@ -305,6 +321,26 @@ TEST_F(limits, memory)
 	EXPECT_EQ(2048, vshm_send_full(fd[0], 0));
 	close(fd[0]);
 	close(fd[1]);
+}
+
+/* What lies in the region of a link is not memory of this kernel. */
+TEST_F(limits, memory_of_links)
+{
+	int host = vshm_ns_new(), guest = vshm_ns_new(), pair[2];
+	struct vshm_bed bed;
+
+	ASSERT_EQ(0, vshm_bed_link(&bed, host, 2, guest, 3));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vshm_ns_enter(i ? guest : host));
+		ASSERT_EQ(0, set_num("max_memory_kb", 0));
+	}
+	ASSERT_EQ(0, vshm_ns_pair(host, guest, 3, pair));
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(vshm_getint(pair[i], SOL_SOCKET, SO_SNDBUF),
+			  vshm_fill_up(pair[i], 0));
+	close(pair[0]);
+	close(pair[1]);
+	vshm_bed_free(&bed);
 }
 
 /* Each user has as much, whatever others have. */

@@ -199,6 +199,22 @@ static inline uint64_t vshm_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+static inline uint64_t vshm_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* Is time that of the guest's instructions? Elsewhere other work makes it late. */
+static inline bool vshm_counted(void)
+{
+	const char *accel = getenv("VM_ACCEL");
+
+	return accel && !strcmp(accel, "icount");
+}
+
 /* What poll() says of @fd, after up to @ms for one of @events to show. */
 static inline int vshm_poll(int fd, int events, int ms)
 {

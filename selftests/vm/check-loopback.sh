@@ -130,13 +130,21 @@ check_as_vsock()
 }
 
 # Where time is counted in instructions, nobody but the guest can be late.
+COUNTED="socket_api hostile"
+
 check_counted()
 {
-	local ACCEL=icount
+	local ACCEL=icount chosen=() program
 
-	selected "counted hostile" || return 0
+	for program in $COUNTED; do
+		! selected "counted $program" || chosen+=("$program")
+	done
+	[ ${#chosen[@]} -gt 0 ] || return 0
+
 	loopback_vm
-	run_program hostile "counted hostile"
+	for program in "${chosen[@]}"; do
+		run_program "$program" "counted $program"
+	done
 	vm_kill A
 }
 

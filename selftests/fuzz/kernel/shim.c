@@ -14,6 +14,13 @@ struct pernet_operations *shim_pernet;
 static struct rcu_head *rcu_waiting;
 static struct work_struct *work_waiting;
 
+u32 get_random_u32(void)
+{
+	static u32 last;
+
+	return last = last * 1664525 + 1013904223;
+}
+
 /* Bits and bytes */
 
 bool test_and_set_bit(unsigned int n, unsigned long *p)

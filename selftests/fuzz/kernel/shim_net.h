@@ -293,6 +293,6 @@ static inline int woken_wake_function(wait_queue_entry_t *wait,
 #define TP_PROTO(...)	__VA_ARGS__
 struct eventfd_ctx;
 #define eventfd_signal(ctx, n)	((void)(ctx))
-#define get_random_u32()	((u32)jiffies)
+u32 get_random_u32(void);
 
 #endif /* _SHIM_NET_H */
