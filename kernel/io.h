@@ -30,8 +30,15 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 /* ancillary.c */
 void __vshm_recv_timestamp(struct sock *sk, struct msghdr *msg, ktime_t when);
 
-/* Packets that a peek passes over before other work gets its turn. */
-#define VSHM_PEEK_BUDGET	1024
+/*
+ * A peek passes over a packet: after some of them other work gets its turn, since
+ * a peer may have sent nothing but empty ones.
+ */
+static inline void vshm_peek_past(unsigned int *passed)
+{
+	if (!(++*passed % 1024))
+		cond_resched();
+}
 
 /**
  * struct vshm_beside - what a call that sends has beside its data

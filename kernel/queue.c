@@ -343,9 +343,7 @@ struct vshm_queued *vshm_queue_peek(struct vshm_queue *q, int *peek_off)
 		    !(*peek_off || dgram->flags & VSHM_QUEUED_PEEKED))
 			return dgram;
 		*peek_off -= dgram->len;
-		/* a link's peer may have sent nothing but empty ones */
-		if (!(++passed % VSHM_PEEK_BUDGET))
-			cond_resched();
+		vshm_peek_past(&passed);
 	}
 	return NULL;
 }

@@ -200,9 +200,7 @@ static int vshm_seqpacket_find(struct vshm_sock *vsk, struct vshm_conn *conn,
 			   (!off && (s64)(vsk->peeked - rv->at) <= 0)))
 			return 1;
 		off -= packet->len;
-		/* the peer may have sent nothing but empty ones */
-		if (!(++passed % VSHM_PEEK_BUDGET))
-			cond_resched();
+		vshm_peek_past(&passed);
 	}
 	return 0;
 }

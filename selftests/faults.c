@@ -32,12 +32,6 @@ static void __attribute__((constructor)) faults_require(void)
 		ksft_exit_skip("no fault injection\n");
 }
 
-static bool fault_errno(int err)
-{
-	return err == ENOMEM || err == ENOBUFS || err == ENFILE ||
-	       err == EFAULT;
-}
-
 /**
  * struct state - what a call is made on
  * @nth: file to arm faults with
@@ -85,7 +79,7 @@ static int with_fault(struct state *s, const struct step *step, int nth)
 	ret = step->call(s);
 	err = errno;
 	left = vshm_fault_disarm(s->nth);
-	if (ret && (left || !fault_errno(err))) {
+	if (ret && (left || !vshm_fault_errno(err))) {
 		printf("# request %d%s: %s\n", nth, left ? " not reached" : "",
 		       strerror(err));
 		return -1;
@@ -258,22 +252,11 @@ TEST_F(faults, bind)
 	EXPECT_LT(0, each_fault(&self->s, &step));
 }
 
-/* The pattern in both directions, as long as a ring grows. */
-static int talk(int a, int b)
-{
-	for (int i = 0; i < 2; i++) {
-		if (vshm_send_all(i ? a : b, SMALL / 4, SMALL, 0, i) ||
-		    vshm_recv_all(i ? b : a, SMALL / 4, SMALL, 0, i))
-			return -1;
-	}
-	return 0;
-}
-
 static int undo_talk(struct state *s, bool done)
 {
 	int ret = done ? 0 : call_socketpair(s);
 
-	ret = ret ?: talk(s->fd, s->peer);
+	ret = ret ?: vshm_talk(s->fd, s->peer);
 	undo_close(s, done);
 	return ret;
 }
@@ -289,7 +272,7 @@ static int undo_connect(struct state *s, bool done)
 
 	if (!ret) {
 		s->peer = accept(s->listener, NULL, NULL);
-		ret = s->peer < 0 ? -1 : talk(s->fd, s->peer);
+		ret = s->peer < 0 ? -1 : vshm_talk(s->fd, s->peer);
 	}
 	/* nobody else is in the queue */
 	if (!ret && (vshm_poll(s->listener, POLLIN, 0) & POLLIN)) {
@@ -369,7 +352,7 @@ static int undo_accept(struct state *s, bool done)
 	int ret = done ? 0 : call_accept(s);
 
 	if (!ret)
-		ret = talk(s->fd, s->peer);
+		ret = vshm_talk(s->fd, s->peer);
 	undo_close(s, done);
 	return ret;
 }
@@ -413,7 +396,7 @@ static int undo_send(struct state *s, bool done)
 		errno = EOVERFLOW;
 		ret = -1;
 	}
-	ret = ret ?: talk(s->fd, s->peer);
+	ret = ret ?: vshm_talk(s->fd, s->peer);
 	undo_close(s, done);
 	return ret;
 }
@@ -705,126 +688,6 @@ TEST_F(faults, device)
 	};
 
 	EXPECT_LT(2, each_fault(&self->s, &step));
-}
-
-/*
- * What a host allocates for its guests, it does in workers, which nobody can
- * arm: requests of some caches fail at random. The kernel's command line has to
- * name these: slub_debug=A,vshm_conn,VSHM.
- */
-FIXTURE(workers) {
-	bool ready;
-	int host;
-	int guest[2];
-	struct vshm_bed bed[2];
-};
-
-static bool workers_prepare(void)
-{
-	char value = 0;
-	int fd = open("/sys/kernel/slab/vshm_conn/failslab", O_RDONLY);
-
-	if (fd < 0 || read(fd, &value, 1) != 1 || value != '1')
-		return false;
-	close(fd);
-	return vshm_fault_prepare() &&
-	       !vshm_fault_set("failslab/cache-filter", "Y") &&
-	       !vshm_fault_set("failslab/times", "-1");
-}
-
-FIXTURE_SETUP(workers)
-{
-	self->ready = workers_prepare();
-	if (!self->ready)
-		return;
-	self->host = vshm_ns_new();
-	for (int i = 0; i < 2; i++) {
-		self->guest[i] = vshm_ns_new();
-		ASSERT_EQ(0, vshm_bed_link(&self->bed[i], self->host,
-					   VSHM_CID_HOST, self->guest[i],
-					   3 + i));
-	}
-	ASSERT_EQ(0, vshm_ns_policy(self->host, VSHM_CID_ANY, VSHM_CID_ANY, 1));
-}
-
-FIXTURE_TEARDOWN(workers)
-{
-	if (!self->ready)
-		return;
-	vshm_fault_set("failslab/probability", "0");
-	for (int i = 0; i < 2; i++) {
-		EXPECT_TRUE(vshm_bed_idle(&self->bed[i]));
-		EXPECT_EQ(0, vshm_bed_num(&self->bed[i], 0, "violations"));
-		EXPECT_EQ(0, vshm_bed_num(&self->bed[i], 1, "violations"));
-		EXPECT_TRUE(vshm_ns_empty(self->guest[i]));
-	}
-	EXPECT_TRUE(vshm_ns_empty(self->host));
-	for (int i = 0; i < 2; i++)
-		vshm_bed_free(&self->bed[i]);
-}
-
-/* One conversation; 0, or the errno of connect(2), or -1. */
-static int converse(int ns, int listener, uint32_t cid)
-{
-	int fd, peer, ret;
-
-	fd = vshm_ns_connect(ns, cid, vshm_port(listener));
-	if (fd < 0)
-		return errno;
-	peer = accept(listener, NULL, NULL);
-	ret = peer < 0 ? -1 : talk(fd, peer);
-	if (ret)
-		printf("# a connection that was made: %s\n", strerror(errno));
-	close(fd);
-	close(peer);
-	return ret;
-}
-
-static void converse_all(struct __test_metadata *_metadata, int ns,
-			 int listener, uint32_t cid)
-{
-	int good = 0, bad = 0, err;
-
-	for (int i = 0; i < 200; i++) {
-		err = converse(ns, listener, cid);
-		ASSERT_TRUE(!err || fault_errno(err)) {
-			TH_LOG("connection %d: %s", i, strerror(err));
-		}
-		good += !err;
-		bad += !!err;
-	}
-	TH_LOG("%d good, %d bad", good, bad);
-	EXPECT_LT(0, good);
-	EXPECT_LT(0, bad);
-
-	ASSERT_EQ(0, vshm_fault_set("failslab/probability", "0"));
-	for (int i = 0; i < 20; i++)
-		ASSERT_EQ(0, converse(ns, listener, cid));
-	close(listener);
-}
-
-TEST_F_TIMEOUT(workers, host, 120)
-{
-	int listener;
-
-	if (!self->ready)
-		SKIP(return, "no slub_debug=A,vshm_conn,VSHM");
-	listener = vshm_ns_listener(self->host, 4);
-	ASSERT_LE(0, listener);
-	ASSERT_EQ(0, vshm_fault_set("failslab/probability", "15"));
-	converse_all(_metadata, self->guest[0], listener, VSHM_CID_HOST);
-}
-
-TEST_F_TIMEOUT(workers, forward, 120)
-{
-	int listener;
-
-	if (!self->ready)
-		SKIP(return, "no slub_debug=A,vshm_conn,VSHM");
-	listener = vshm_ns_listener(self->guest[1], 4);
-	ASSERT_LE(0, listener);
-	ASSERT_EQ(0, vshm_fault_set("failslab/probability", "8"));
-	converse_all(_metadata, self->guest[0], listener, 4);
 }
 
 TEST_HARNESS_MAIN

@@ -12,13 +12,12 @@
  * steps of each task.
  */
 #include "vshm_bed.h"
-#include "vshm_diag.h"
 #include "vshm_fault.h"
+#include "vshm_fuzz.h"
 #include "vshm_proc.h"
 #include "vshm_traffic.h"
 #include <kselftest_harness.h>
 
-#include <linux/sock_diag.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -38,34 +37,6 @@
 static int epoll_fd;
 
 /**
- * struct fuzz - one task
- * @random: what the next number is drawn from
- * @ns: the namespace that it makes sockets in
- * @steps: how many
- * @nth: file to arm faults with, or -1
- * @signals: that interrupt what blocks
- * @buf: bytes that can be written, and a page after them that cannot be touched
- * @calls: made
- * @good: those that succeeded
- * @strange: an errno that no program should see, or 0
- * @bounces: lets ends of links go and come back
- * @pid: process, until it has ended
- */
-struct fuzz {
-	uint64_t random;
-	int ns;
-	int steps;
-	int nth;
-	sigset_t signals;
-	char *buf;
-	unsigned long calls;
-	unsigned long good;
-	int strange;
-	bool bounces;
-	pid_t pid;
-};
-
-/**
  * struct shared - memory of all tasks
  * @pool: sockets
  * @beds: links of the host to both guests
@@ -76,19 +47,6 @@ static struct shared {
 	struct vshm_bed beds[2];
 	struct fuzz f[TASKS];
 } *shared;
-
-static uint64_t draw(struct fuzz *f)
-{
-	f->random ^= f->random << 13;
-	f->random ^= f->random >> 7;
-	f->random ^= f->random << 17;
-	return f->random >> 16;
-}
-
-static bool often(struct fuzz *f, int n)
-{
-	return draw(f) % n;
-}
 
 static int any_fd(struct fuzz *f)
 {
@@ -127,17 +85,6 @@ static void *any_buf(struct fuzz *f, size_t *len)
 static int any_size(struct fuzz *f, int right)
 {
 	return often(f, 16) ? right : (int)(draw(f) % 256) - 8;
-}
-
-static uint64_t any_value(struct fuzz *f)
-{
-	switch (draw(f) % 6) {
-	case 0:	return 0;
-	case 1:	return draw(f) % 4;
-	case 2:	return draw(f);
-	case 3:	return -draw(f) % 4;
-	default: return 1ULL << (draw(f) % 27);
-	}
 }
 
 static socklen_t any_addr(struct fuzz *f, struct sockaddr_vshm *addr)
@@ -570,28 +517,6 @@ static int call_device(struct fuzz *f)
 	return ret;
 }
 
-/* A request to sock_diag, with some of it wrong; now and then it ends a socket. */
-static int call_diag(struct fuzz *f)
-{
-	static uint64_t id;
-	struct vshm_diag_query q;
-	uint32_t *word = (uint32_t *)&q;
-	const size_t fixed = sizeof(q.nlh) + sizeof(q.req);
-
-	vshm_diag_init(&q, often(f, 16) ? SOCK_DIAG_BY_FAMILY : SOCK_DESTROY,
-		       often(f, 2) ? NLM_F_DUMP : 0);
-	if (often(f, 2))
-		vshm_diag_add_id(&q, often(f, 4) ? id : draw(f));
-	while (often(f, 3) && q.nlh.nlmsg_len < fixed + sizeof(q.attrs) - 16)
-		vshm_diag_add(&q, draw(f) % (VSHM_DIAG_REQ_MAX + 2), &word[4],
-			      draw(f) % 12);
-	if (!often(f, 3))
-		word[draw(f) % (fixed / 4)] = any_value(f);
-	if (!often(f, 4))
-		memset(q.attrs + draw(f) % 64, draw(f), 16);
-	return vshm_diag_poke(&q, &id);
-}
-
 /*
  * One end goes and comes back; one task does it. A task that duplicates a
  * number that it read long ago may hold the device open for a while.
@@ -615,7 +540,7 @@ static int (* const fuzz_table[])(struct fuzz *f) = {
 	call_send_control, call_sendto, call_recv, call_recv, call_recv,
 	call_recvmsg, call_recvmsg, call_splice, call_shutdown,
 	call_poll, call_epoll, call_setsockopt, call_getsockopt, call_name,
-	call_ioctl, call_fcntl, call_table, call_device, call_diag,
+	call_ioctl, call_fcntl, call_table, call_device, fuzz_diag,
 };
 
 static void fuzz_call(struct fuzz *f)

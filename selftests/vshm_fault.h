@@ -45,6 +45,24 @@ static inline bool vshm_fault_prepare(void)
 	return !access(VSHM_FAULT_NTH, W_OK);
 }
 
+/* What a call says that found no memory. */
+static inline bool vshm_fault_errno(int err)
+{
+	return err == ENOMEM || err == ENOBUFS || err == ENFILE ||
+	       err == EFAULT;
+}
+
+/* The pattern in both directions, in pieces that are sent as a whole. */
+static inline int vshm_talk(int a, int b)
+{
+	for (int i = 0; i < 2; i++) {
+		if (vshm_send_all(i ? a : b, 1250, 1250, 0, i) ||
+		    vshm_recv_all(i ? b : a, 1250, 1250, 0, i))
+			return -1;
+	}
+	return 0;
+}
+
 /* The @nth request of this thread that can fail will; @fd: VSHM_FAULT_NTH. */
 static inline void vshm_fault_arm(int fd, int nth)
 {

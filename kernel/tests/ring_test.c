@@ -20,7 +20,7 @@ static struct vshm_ring_mem ring_make(struct kunit *test, u32 order,
 	return mem;
 }
 
-/* Both ends of a ring, at a position. */
+/* What both ends of a ring know, at a position. */
 static void ring_ends(const struct vshm_ring_mem *mem, u64 position,
 		      struct vshm_sender *s, struct vshm_receiver *r)
 {
@@ -30,6 +30,18 @@ static void ring_ends(const struct vshm_ring_mem *mem, u64 position,
 	s->tail = position;
 	r->head = position;
 	r->tail = position;
+}
+
+/* A ring of the least size, and both its ends, at a position. */
+static struct vshm_ring_mem ring_open(struct kunit *test, u64 position,
+				      struct vshm_sender *s,
+				      struct vshm_receiver *r)
+{
+	struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN,
+					     position);
+
+	ring_ends(&mem, position, s, r);
+	return mem;
 }
 
 static void ring_test_passed(struct kunit *test)
@@ -48,11 +60,10 @@ static void ring_test_passed(struct kunit *test)
 
 static void ring_test_notify(struct kunit *test)
 {
-	struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN, 0);
 	struct vshm_receiver r;
 	struct vshm_sender s;
 
-	ring_ends(&mem, 0, &s, &r);
+	ring_open(test, 0, &s, &r);
 	/* a new ring asks for news of data, and not of space */
 	KUNIT_EXPECT_TRUE(test, vshm_sender_publish(&s, 1));
 	KUNIT_EXPECT_FALSE(test, vshm_sender_publish(&s, 1));
@@ -75,11 +86,10 @@ static void ring_test_notify(struct kunit *test)
 static void ring_test_both_wait(struct kunit *test)
 {
 	u64 at = U64_MAX - 1000, size = 1 << VSHM_RING_ORDER_MIN;
-	struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN, at);
 	struct vshm_receiver r;
 	struct vshm_sender s;
 
-	ring_ends(&mem, at, &s, &r);
+	ring_open(test, at, &s, &r);
 	vshm_sender_publish(&s, size);
 	KUNIT_EXPECT_EQ(test, vshm_receiver_sync(&r), 0);
 	KUNIT_EXPECT_FALSE(test, vshm_receiver_awaited(&r, false));
@@ -117,10 +127,8 @@ static void ring_test_head(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(positions); i++) {
 		u64 at = positions[i];
-		struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN,
-						     at);
+		struct vshm_ring_mem mem = ring_open(test, at, &s, &r);
 
-		ring_ends(&mem, at, &s, &r);
 		mem.ring->head = at + 50;
 		KUNIT_EXPECT_EQ(test, vshm_receiver_sync(&r), 0);
 		KUNIT_EXPECT_EQ(test, r.head, at + 50);
@@ -143,11 +151,11 @@ static void ring_test_head(struct kunit *test)
 static void ring_test_tail(struct kunit *test)
 {
 	u64 at = U64_MAX - 1000, size = 1 << VSHM_RING_ORDER_MIN;
-	struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN, at);
+	struct vshm_ring_mem mem;
 	struct vshm_receiver r;
 	struct vshm_sender s;
 
-	ring_ends(&mem, at, &s, &r);
+	mem = ring_open(test, at, &s, &r);
 	KUNIT_EXPECT_EQ(test, vshm_sender_space(&s, size), size);
 	KUNIT_EXPECT_EQ(test, vshm_sender_space(&s, 100), 100);
 	KUNIT_EXPECT_EQ(test, vshm_sender_space(&s, U64_MAX), size);
@@ -169,13 +177,12 @@ static void ring_test_tail(struct kunit *test)
 
 static void ring_test_chain(struct kunit *test)
 {
-	struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN, 0), old;
-	struct vshm_ring_mem next[VSHM_RING_SUCCESSORS];
+	struct vshm_ring_mem mem, old, next[VSHM_RING_SUCCESSORS];
 	struct vshm_receiver r;
 	struct vshm_sender s;
 	unsigned int i;
 
-	ring_ends(&mem, 0, &s, &r);
+	mem = ring_open(test, 0, &s, &r);
 	vshm_sender_publish(&s, 100);
 	KUNIT_EXPECT_EQ(test, vshm_receiver_sync(&r), 0);
 	vshm_receiver_consume(&r, 40);
@@ -222,14 +229,13 @@ static void ring_test_chain(struct kunit *test)
 /* Bytes in order, whatever is written and read at a time, while rings grow. */
 static void ring_test_walk(struct kunit *test)
 {
-	struct vshm_ring_mem mem = ring_make(test, VSHM_RING_ORDER_MIN, 0), old;
-	struct vshm_ring_mem next = { };
+	struct vshm_ring_mem next = { }, old;
 	struct rnd_state random;
 	struct vshm_receiver r;
 	struct vshm_sender s;
 	u64 n, i, step;
 
-	ring_ends(&mem, 0, &s, &r);
+	ring_open(test, 0, &s, &r);
 	prandom_seed_state(&random, 4711);
 	for (step = 0; step < 20000; step++) {
 		n = prandom_u32_state(&random) % 700;

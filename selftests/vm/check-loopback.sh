@@ -8,7 +8,7 @@ PROGRAM_TIMEOUT=600
 
 loopback_vm()
 {
-	# of a debug kernel: faults.c makes allocations from these caches fail
+	# of a debug kernel: fault_workers.c makes allocations from these caches fail
 	VM_APPEND="slab_nomerge ${VM_DEBUG:+slub_debug=A,vshm_conn,VSHM}
 		${VSHM_STEPS:+VSHM_STEPS=$VSHM_STEPS}
 		${VSHM_KILLS:+VSHM_KILLS=$VSHM_KILLS}

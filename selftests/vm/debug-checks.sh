@@ -19,7 +19,7 @@ splats()
 	[ -n "$messages" ] || return 0
 	vm_messages "$1" | wc -l >"$seen"
 	case $2 in
-	faults|fuzz)
+	faults|fault_workers|fuzz)
 		grep -qE "$SPLAT" <<<"$messages" || return 0
 		;;
 	esac
