@@ -109,6 +109,7 @@ extern unsigned long jiffies;
 #define ULONG_MAX_	(~0UL)
 #define U16_MAX		0xffff
 #define U32_MAX		(~0U)
+#define U64_MAX		(~0ULL)
 #define WARN_ONCE(c, ...) ({ bool _c = (c); if (_c) DIE("WARN_ONCE"); _c; })
 #define WARN_ON_ONCE(c)	WARN_ONCE(c, "")
 #define BUILD_BUG_ON(c)	_Static_assert(!(c), #c)
@@ -149,6 +150,7 @@ struct ctl_table;
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define virt_mb()		__asm__ volatile("" : : : "memory")
 #define smp_store_mb(x, v)	WRITE_ONCE(x, v)
+#define virt_rmb()		virt_mb()
 #define smp_mb()		virt_mb()
 #define smp_rmb()		virt_mb()
 #define smp_mb__before_atomic()	virt_mb()
