@@ -149,7 +149,6 @@ struct ctl_table;
 #define smp_load_acquire(p)	READ_ONCE(*(p))
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define virt_mb()		__asm__ volatile("" : : : "memory")
-#define virt_rmb()		virt_mb()
 #define smp_store_mb(x, v)	WRITE_ONCE(x, v)
 #define virt_rmb()		virt_mb()
 #define smp_mb()		virt_mb()
