@@ -351,13 +351,16 @@ int vshm_socketpair(struct socket *a, struct socket *b)
 	}
 	for (i = 0; i < 2; i++)
 		vshm_socketpair_end(vsk[i], conn[i], vsk[!i], conn[!i]);
+	/* whoever ends one of them, and knows of it by the table, ends both */
+	vshm_lock(a->sk);
+	mutex_lock_nested(&vsk[1]->lock, SINGLE_DEPTH_NESTING);
 	for (i = 0; i < 2; i++) {
-		vshm_lock(&vsk[i]->sk);
 		vshm_conn_attach(vsk[i], conn[i]);
 		vshm_set_state(vsk[i], VSHM_CONNECTED);
 		vshm_cred_current(&vsk[i]->sk);
-		vshm_unlock(&vsk[i]->sk);
 	}
+	vshm_unlock(b->sk);
+	vshm_unlock(a->sk);
 	a->state = SS_CONNECTED;
 	b->state = SS_CONNECTED;
 	return 0;

@@ -20,7 +20,8 @@
  * Locks, outermost first:
  *
  *   vshm_lock()           status, addresses, errors and shutdown of one socket;
- *                         never two at once, never while a record is sent
+ *                         two at once only of a new pair, never while a record
+ *                         is sent
  *   vshm_sock.tx_lock     the sending direction of one socket
  *   vshm_sock.rx_lock     the receiving direction of one socket; a call takes
  *                         both only to attach or detach the connection

@@ -583,7 +583,8 @@ TEST_F_TIMEOUT(quiet, destroy_while_connecting, 120)
 {
 	struct vshm_call call = { .fn = call_destroy, .buf = self };
 	uint64_t end = vshm_now_ms() + 60000, place, id;
-	int listener = vshm_listener(4), c, s, good = 0;
+	int listener = vshm_listener(4), c, s, good = 0, fd[2];
+	char b;
 
 	c = vshm_client(listener);
 	s = accept(listener, NULL, NULL);
@@ -603,8 +604,14 @@ TEST_F_TIMEOUT(quiet, destroy_while_connecting, 120)
 		if (!vshm_connect(c, VSHM_CID_LOCAL, vshm_port(listener)))
 			good++;
 		s = accept(listener, NULL, NULL);
-		close(c);
 		close(s);
+		/* connections that use the memory next hear nothing of it */
+		ASSERT_EQ(0, vshm_pair_open(fd));
+		close(c);
+		EXPECT_EQ(1, send(fd[0], "x", 1, MSG_NOSIGNAL));
+		EXPECT_EQ(1, recv(fd[1], &b, 1, 0));
+		close(fd[0]);
+		close(fd[1]);
 	}
 	__atomic_store_n(&call.flags, 1, __ATOMIC_RELAXED);
 	vshm_call_end(&call);
@@ -614,6 +621,48 @@ TEST_F_TIMEOUT(quiet, destroy_while_connecting, 120)
 	EXPECT_LE(0, c);
 	close(c);
 	close(listener);
+	EXPECT_TRUE(vshm_ns_empty(self->ns));
+}
+
+/* One socket of a pair may be ended before the other is connected. */
+TEST_F_TIMEOUT(quiet, destroy_while_pairing, 120)
+{
+	struct vshm_call call = { .fn = call_destroy, .buf = self };
+	int c = vshm_socket(0), fd[2];
+	uint64_t place, id;
+	char b;
+
+	if (socketpair(vshm_family(), SOCK_STREAM, 0, fd)) {
+		ASSERT_EQ(EOPNOTSUPP, errno);
+		SKIP(return, "no socketpair");
+	}
+	place = vshm_diag_num(fd[0], "id") & ((1 << PLACE_BITS) - 1);
+	close(fd[0]);
+	close(fd[1]);
+	close(c);
+	ASSERT_EQ(0, vshm_call_start(&call));
+	for (int i = 0; i < 300; i++) {
+		struct pollfd pfd = { .events = POLLIN };
+
+		c = vshm_socket(0);
+		/* the next socket that there will be */
+		id = (vshm_diag_num(c, "id") >> PLACE_BITS) + 1;
+		id = id << PLACE_BITS | place;
+		__atomic_store_n(&self->id, id, __ATOMIC_RELAXED);
+		ASSERT_EQ(0, socketpair(vshm_family(), SOCK_STREAM, 0, fd));
+		/* ended by now, the other learns of it */
+		vshm_diag_destroy(vshm_diag_num(fd[0], "id"));
+		pfd.fd = fd[1];
+		ASSERT_EQ(1, poll(&pfd, 1, VSHM_WAIT_MS));
+		EXPECT_EQ(-1, recv(fd[1], &b, 1, 0));
+		EXPECT_EQ(ECONNRESET, errno);
+		close(fd[0]);
+		close(fd[1]);
+		close(c);
+	}
+	__atomic_store_n(&call.flags, 1, __ATOMIC_RELAXED);
+	vshm_call_end(&call);
+	TH_LOG("%d ended in time", self->ended);
 	EXPECT_TRUE(vshm_ns_empty(self->ns));
 }
 
