@@ -17,6 +17,7 @@ struct proto vshm_proto = {
 	.name		= "VSHM",
 	.owner		= THIS_MODULE,
 	.obj_size	= sizeof(struct vshm_sock),
+	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
 	.release_cb	= vshm_release_cb,
 	.diag_destroy	= vshm_sock_destroy,
 };
@@ -51,7 +52,6 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	if (!sk)
 		return NULL;
 	sock_init_data(sock, sk);
-	sock_set_flag(sk, SOCK_RCU_FREE);
 	sk->sk_type = type;
 	sk->sk_sndbuf = READ_ONCE(limits->buffer_default);
 	sk->sk_rcvbuf = sk->sk_sndbuf;
@@ -84,8 +84,12 @@ struct sock *vshm_sock_alloc(struct net *net, struct socket *sock, u16 type,
 	vsk->user = vshm_user_get(vnet, uid);
 	if (IS_ERR(vsk->user))
 		goto err;
-	if (type == SOCK_DGRAM && vshm_dgram_init_sock(vsk))
-		goto err_user;
+	if (type == SOCK_DGRAM) {
+		/* found by their port without a lock */
+		sock_set_flag(sk, SOCK_RCU_FREE);
+		if (vshm_dgram_init_sock(vsk))
+			goto err_user;
+	}
 	if (vshm_table_add(vsk))
 		goto err_user;
 	return sk;
@@ -96,7 +100,7 @@ err:
 	/* who made it looks there */
 	if (sock)
 		sock->sk = NULL;
-	sk_free(sk);
+	sock_put(sk);
 	return NULL;
 }
 
@@ -220,11 +224,9 @@ struct vshm_conn *vshm_sock_conn_get(struct vshm_sock *vsk)
 }
 
 /* As with TCP and AF_UNIX, the peer learns when bytes were not read. */
-static int vshm_close_reason(struct vshm_sock *vsk)
+static int vshm_close_reason(struct sock *sk, struct vshm_conn *conn)
 {
-	struct sock *sk = &vsk->sk;
-
-	if (vshm_conn_unread(vsk))
+	if (vshm_conn_unread(conn))
 		return ECONNRESET;
 	if (sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime)
 		return ECONNRESET;
@@ -281,7 +283,7 @@ void vshm_sock_close(struct vshm_sock *vsk)
 		break;
 	case VSHM_CONNECTED:
 	case VSHM_SHUTDOWN:
-		reason = vshm_close_reason(vsk);
+		reason = conn ? vshm_close_reason(sk, conn) : 0;
 		vshm_set_state(vsk, VSHM_DISCONNECTED);
 		break;
 	}

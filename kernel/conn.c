@@ -8,6 +8,33 @@
  * reset. When both are said and it is detached, the connection is over and
  * leaves its slot; with its last reference the ring goes back. A link that dies
  * says the last word for both.
+ *
+ * On loopback, which does not die while there are sockets, nobody looks for a
+ * slot: each end has a pointer to the other, and the place of its socket in the
+ * table for a slot.
+ *
+ * A connection on loopback is freed at once, and its memory (SLAB_TYPESAFE_BY_RCU)
+ * may be another's while somebody still looks at it. That is safe because
+ *
+ * - only two pointers lead to a connection without a reference, vshm_sock.conn of
+ *   another's socket and vshm_conn.peer, and vshm_conn_get() alone follows them. It
+ *   takes a reference, which memory in use by nobody does not give, and looks at the
+ *   pointer again: each is cleared before the last reference can go. So what the
+ *   pointer still names with the reference taken is not another's.
+ * - vshm_conn_alloc() leaves the count alone until all else is made. Who comes late
+ *   touches nothing else before it has looked again, but to drop the reference.
+ * - the ends are joined while neither can be over: by the connecting thread, before
+ *   the new socket has its connection and with the request not answered; or before
+ *   the sockets of a pair have theirs. The first end that is over clears both
+ *   pointers, each in an end that it refers to; when both are at once, both do, and
+ *   neither gives its own reference up before it is done.
+ * - the ring that the peer writes goes with the connection. It is over once it is
+ *   detached and both last words are said; who delivers either of them refers to
+ *   both ends, and stops the receiver's sending before it returns, if the receiver
+ *   was not detached before it said its own.
+ *
+ * A connection over a region, which an interrupt finds by its slot and uses without
+ * a reference, stays with its socket for a grace period.
  */
 #include <linux/log2.h>
 #include <linux/slab.h>
@@ -16,6 +43,30 @@
 #include "vshm.h"
 
 static struct kmem_cache *vshm_conn_cache;
+
+/*
+ * Return: 0; -EHOSTUNREACH with a slot, but on a link that is down; another errno
+ * without a slot.
+ */
+static int vshm_conn_take_slot(struct vshm_conn *conn)
+{
+	struct vshm_link *link = conn->link;
+	int err;
+
+	if (conn->local) {
+		conn->slot = vshm_table_place(vshm_sk(conn->sk)->local.id);
+		return 0;
+	}
+	xa_lock(&link->slots);
+	conn->gen = link->next_gen++;
+	err = __xa_alloc(&link->slots, &conn->slot, conn,
+			 XA_LIMIT(1, link->max_slots - 1), GFP_KERNEL);
+	/* looked at last: the allocation may have dropped the lock */
+	if (!err && !link->up)
+		err = -EHOSTUNREACH;
+	xa_unlock(&link->slots);
+	return err == -EBUSY ? -ENOBUFS : err;
+}
 
 /**
  * vshm_conn_alloc() - make a connection
@@ -31,18 +82,17 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 {
 	struct vshm_ring_mem mem = { .order = VSHM_RING_ORDER_MIN };
 	struct vshm_conn *conn;
-	bool up;
 	int err;
 
-	conn = kmem_cache_zalloc(vshm_conn_cache, VSHM_GFP);
+	conn = kmem_cache_alloc(vshm_conn_cache, VSHM_GFP);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
+	memset_after(conn, 0, refs);
 	err = vshm_link_ring_alloc(link, vshm_sk(sk), &mem);
 	if (err)
 		goto err_free;
 	vshm_ring_init(&mem, 0);
 	vshm_receiver_init(&conn->rx, &mem);
-	refcount_set(&conn->refs, 2);
 	spin_lock_init(&conn->event_lock);
 	vshm_scm_queue_init(&conn->scm, false);
 	conn->local = vshm_link_is_loopback(link);
@@ -53,36 +103,35 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 	vshm_table_hold(vshm_sk(sk));
 	refcount_inc(&link->refs);
 	atomic_inc(&link->nr_conns);
+	smp_wmb(); /* made before it is referenced; pairs with vshm_conn_get() */
+	refcount_set(&conn->refs, 2);
 
-	xa_lock(&link->slots);
-	conn->gen = link->next_gen++;
-	err = __xa_alloc(&link->slots, &conn->slot, conn,
-			 XA_LIMIT(1, link->max_slots - 1), GFP_KERNEL);
-	/* looked at last: the allocation may have dropped the lock */
-	up = link->up;
-	xa_unlock(&link->slots);
-	if (!err && up)
+	err = vshm_conn_take_slot(conn);
+	if (!err)
 		return conn;
-	if (!err) {
+	if (err == -EHOSTUNREACH) {
 		/* who kills the link may have found it, and refer to it */
 		vshm_conn_abandon(conn);
+	} else {
+		/* in no slot */
 		vshm_conn_put(conn);
-		return ERR_PTR(-EHOSTUNREACH);
 	}
-	/* in no slot */
-	refcount_set(&conn->refs, 1);
 	vshm_conn_put(conn);
-	return ERR_PTR(err == -EBUSY ? -ENOBUFS : err);
+	vshm_conn_put(conn);
+	return ERR_PTR(err);
 
 err_free:
 	kmem_cache_free(vshm_conn_cache, conn);
 	return ERR_PTR(err);
 }
 
-static void vshm_conn_free_rcu(struct rcu_head *rcu)
+static void vshm_conn_free(struct rcu_head *rcu)
 {
-	kmem_cache_free(vshm_conn_cache,
-			container_of(rcu, struct vshm_conn, rcu));
+	struct vshm_conn *conn = container_of(rcu, struct vshm_conn, rcu);
+	struct sock *sk = conn->sk;
+
+	kmem_cache_free(vshm_conn_cache, conn);
+	sock_put(sk);
 }
 
 /**
@@ -105,10 +154,41 @@ void vshm_conn_put(struct vshm_conn *conn)
 	vshm_pending_unmark(conn);
 	vshm_scm_queue_purge(&conn->scm, true);
 	vshm_writer_forget(&conn->writer);
-	vshm_table_put(vsk);
+	vshm_table_leave(vsk);
 	atomic_dec(&link->nr_conns);
-	call_rcu(&conn->rcu, vshm_conn_free_rcu);
+	if (conn->local)
+		vshm_conn_free(&conn->rcu);
+	else
+		call_rcu(&conn->rcu, vshm_conn_free);
 	vshm_link_put(link);
+}
+
+/**
+ * vshm_conn_get() - take a reference to the connection that a pointer names
+ * @where: vshm_sock.conn or vshm_conn.peer
+ *
+ * Context: process context; whoever has @where is referenced, no lock is needed.
+ * Return: the connection, or NULL when there is none.
+ */
+struct vshm_conn *vshm_conn_get(struct vshm_conn __rcu **where)
+{
+	struct vshm_conn *conn;
+	bool same;
+
+	rcu_read_lock();
+	conn = rcu_dereference(*where);
+	if (!conn || !refcount_inc_not_zero(&conn->refs)) {
+		rcu_read_unlock();
+		return NULL;
+	}
+	smp_acquire__after_ctrl_dep(); /* pairs with vshm_conn_alloc() */
+	same = rcu_access_pointer(*where) == conn;
+	rcu_read_unlock();
+	if (same)
+		return conn;
+	/* it was freed meanwhile, and made again for another */
+	vshm_conn_put(conn);
+	return NULL;
 }
 
 /**
@@ -129,6 +209,20 @@ struct vshm_conn *vshm_conn_find(struct vshm_link *link, u32 slot, u32 gen)
 		conn = NULL;
 	rcu_read_unlock();
 	return conn;
+}
+
+/**
+ * vshm_conn_join() - let the two ends of a connection on loopback find each other
+ * @a: one end
+ * @b: the other
+ *
+ * Context: process context; neither is over, nor will be before it hears of the
+ * other.
+ */
+void vshm_conn_join(struct vshm_conn *a, struct vshm_conn *b)
+{
+	rcu_assign_pointer(a->peer, b);
+	rcu_assign_pointer(b->peer, a);
 }
 
 /**
@@ -238,6 +332,27 @@ void vshm_conn_reset(struct vshm_conn *conn, int reason)
 	vshm_conn_post(conn, VSHM_OP_RESET);
 }
 
+/*
+ * Neither end of loopback may find the other any more: who finds this one late, with
+ * a record in hand, must not find what uses the memory next. So the pointer of this
+ * end goes as well, while a reference keeps the other from being freed.
+ */
+static void vshm_conn_leave_slot(struct vshm_conn *conn)
+{
+	struct vshm_conn *peer;
+
+	if (!conn->local) {
+		xa_erase(&conn->link->slots, conn->slot);
+		return;
+	}
+	peer = vshm_conn_get(&conn->peer);
+	if (!peer)
+		return;
+	RCU_INIT_POINTER(peer->peer, NULL);
+	RCU_INIT_POINTER(conn->peer, NULL);
+	vshm_conn_put(peer);
+}
+
 /**
  * vshm_conn_finish() - leave the slot if nothing more is to come
  * @conn: connection; the caller has a reference of its own
@@ -251,7 +366,7 @@ void vshm_conn_finish(struct vshm_conn *conn)
 	    !test_bit(VSHM_CONN_DETACHED, &conn->flags) ||
 	    test_and_set_bit(VSHM_CONN_OVER, &conn->flags))
 		return;
-	xa_erase(&conn->link->slots, conn->slot);
+	vshm_conn_leave_slot(conn);
 	vshm_conn_put(conn);
 }
 
@@ -296,7 +411,7 @@ void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind)
  * While somebody may wait for edges (epoll), each notification asks for the
  * next one, before it wakes, so that none is missed between the two. Bytes that
  * overtake the new event index are found by vshm_rearm_data().
- * Context: any, RCU read side.
+ * Context: any; with a reference, or on the RCU read side if it is over a region.
  */
 void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 {
@@ -309,6 +424,7 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 		return;
 	}
 	if (vshm_watched(vsk)) {
+		rcu_read_lock();
 		spin_lock_irqsave(&conn->event_lock, flags);
 		if (conn->rx.mem.ring) {
 			if (skwq_has_sleeper(rcu_dereference(sk->sk_wq)) ||
@@ -318,6 +434,7 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind)
 				WRITE_ONCE(vsk->polled, false);
 		}
 		spin_unlock_irqrestore(&conn->event_lock, flags);
+		rcu_read_unlock();
 	}
 	vshm_wake_readers(sk);
 }
@@ -335,8 +452,7 @@ u64 vshm_conn_sendq(struct vshm_sock *vsk)
 	struct vshm_conn *conn;
 	u64 n = 0, max = 0;
 
-	rcu_read_lock();
-	conn = rcu_dereference(vsk->conn);
+	conn = vshm_conn_get(&vsk->conn);
 	if (conn) {
 		spin_lock_irq(&conn->event_lock);
 		ring = conn->tx.mem.ring;
@@ -350,26 +466,20 @@ u64 vshm_conn_sendq(struct vshm_sock *vsk)
 		/* more than that while a packet is being sent, or the peer lies */
 		n = max > VSHM_BUFFER_MAX ? 0 : min(n, max);
 		spin_unlock_irq(&conn->event_lock);
+		vshm_conn_put(conn);
 	}
-	rcu_read_unlock();
 	return n;
 }
 
-static u64 vshm_conn_queued(struct vshm_sock *vsk,
+static u64 vshm_conn_queued(struct vshm_conn *conn,
 			    u64 (*queued)(const struct vshm_receiver *r))
 {
-	struct vshm_conn *conn;
 	u64 n = 0;
 
-	rcu_read_lock();
-	conn = rcu_dereference(vsk->conn);
-	if (conn) {
-		spin_lock_irq(&conn->event_lock);
-		if (conn->rx.mem.ring)
-			n = queued(&conn->rx);
-		spin_unlock_irq(&conn->event_lock);
-	}
-	rcu_read_unlock();
+	spin_lock_irq(&conn->event_lock);
+	if (conn->rx.mem.ring)
+		n = queued(&conn->rx);
+	spin_unlock_irq(&conn->event_lock);
 	return n;
 }
 
@@ -381,19 +491,26 @@ static u64 vshm_conn_queued(struct vshm_sock *vsk,
  */
 u64 vshm_conn_recvq(struct vshm_sock *vsk)
 {
-	return vshm_conn_queued(vsk, vsk->sk.sk_type == SOCK_SEQPACKET ?
-				vshm_receiver_data : vshm_receiver_queued);
+	struct vshm_conn *conn = vshm_conn_get(&vsk->conn);
+	u64 n;
+
+	if (!conn)
+		return 0;
+	n = vshm_conn_queued(conn, vsk->sk.sk_type == SOCK_SEQPACKET ?
+				   vshm_receiver_data : vshm_receiver_queued);
+	vshm_conn_put(conn);
+	return n;
 }
 
 /**
  * vshm_conn_unread() - space that is taken in the receive queue
- * @vsk: socket
+ * @conn: connection
  *
  * Return: bytes, with the headers of packets.
  */
-u64 vshm_conn_unread(struct vshm_sock *vsk)
+u64 vshm_conn_unread(struct vshm_conn *conn)
 {
-	return vshm_conn_queued(vsk, vshm_receiver_queued);
+	return vshm_conn_queued(conn, vshm_receiver_queued);
 }
 
 /**
@@ -407,10 +524,9 @@ void vshm_conn_info(struct vshm_sock *vsk, struct vshm_conn_info *info)
 {
 	struct vshm_conn *conn;
 
-	rcu_read_lock();
-	conn = rcu_dereference(vsk->conn);
+	conn = vshm_conn_get(&vsk->conn);
 	if (!conn)
-		goto out;
+		return;
 	spin_lock_irq(&conn->event_lock);
 	/* not detached yet, so the link is there */
 	if (conn->rx.mem.ring) {
@@ -427,8 +543,7 @@ void vshm_conn_info(struct vshm_sock *vsk, struct vshm_conn_info *info)
 		info->rx_rings = conn->rx.nr_next + 1;
 	}
 	spin_unlock_irq(&conn->event_lock);
-out:
-	rcu_read_unlock();
+	vshm_conn_put(conn);
 }
 
 /**
@@ -512,7 +627,8 @@ void vshm_sock_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
 int __init vshm_conn_init(void)
 {
 	vshm_conn_cache = KMEM_CACHE(vshm_conn, SLAB_HWCACHE_ALIGN |
-						SLAB_ACCOUNT);
+						SLAB_ACCOUNT |
+						SLAB_TYPESAFE_BY_RCU);
 	return vshm_conn_cache ? 0 : -ENOMEM;
 }
 

@@ -349,6 +349,7 @@ int vshm_socketpair(struct socket *a, struct socket *b)
 		vshm_conn_put(conn[0]);
 		return PTR_ERR(conn[1]);
 	}
+	vshm_conn_join(conn[0], conn[1]);
 	for (i = 0; i < 2; i++)
 		vshm_socketpair_end(vsk[i], conn[i], vsk[!i], conn[!i]);
 	/* whoever ends one of them, and knows of it by the table, ends both */

@@ -5,7 +5,7 @@
  * A received record is a private copy: a link copies it out of shared memory
  * before it hands it over, and everything in it is checked here. Records of
  * one link are received one at a time, except on loopback, where the sender's
- * thread receives and the sender is trusted.
+ * thread receives, the sender is trusted, and it knows whose record it is.
  */
 #include <linux/log2.h>
 #include <linux/sched/mm.h>
@@ -179,6 +179,7 @@ static int vshm_record_ring(struct vshm_link *link,
  * @vsk: socket that no program has; its caller closes it on failure
  * @rec: the request
  * @mem: the ring that it offers, checked
+ * @from: the connection that asks, if it is in this kernel
  *
  * The response is prepared, but not sent.
  * Return: the connection with a reference, or an ERR_PTR() for the refusal.
@@ -186,7 +187,8 @@ static int vshm_record_ring(struct vshm_link *link,
 struct vshm_conn *vshm_record_accept(struct vshm_link *link,
 				     struct vshm_sock *vsk,
 				     const struct vshm_record *rec,
-				     const struct vshm_ring_mem *mem)
+				     const struct vshm_ring_mem *mem,
+				     struct vshm_conn *from)
 {
 	struct vshm_conn *conn;
 
@@ -204,6 +206,8 @@ struct vshm_conn *vshm_record_accept(struct vshm_link *link,
 	refcount_inc(&conn->refs);
 	vshm_sender_init(&conn->tx, mem);
 	vshm_record_adopt(conn, rec);
+	if (from)
+		vshm_conn_join(from, conn);
 	/* whoever looks at the table knows of it, and may end it */
 	vshm_lock(&vsk->sk);
 	vshm_conn_attach(vsk, conn);
@@ -216,7 +220,8 @@ struct vshm_conn *vshm_record_accept(struct vshm_link *link,
 /* A connected socket for the connection queue of a listener: its connection. */
 static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *sk,
 					   const struct vshm_record *rec,
-					   const struct vshm_ring_mem *mem)
+					   const struct vshm_ring_mem *mem,
+					   struct vshm_conn *from)
 {
 	struct vshm_sock *listener = vshm_sk(sk), *vsk;
 	struct mem_cgroup *old;
@@ -246,7 +251,7 @@ static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *
 	vsk->local.protocol = listener->local.protocol;
 	vsk->local.nonblock = vshm_nonblock(sk);
 
-	conn = vshm_record_accept(link, vsk, rec, mem);
+	conn = vshm_record_accept(link, vsk, rec, mem, from);
 	set_active_memcg(old);
 	if (IS_ERR(conn))
 		vshm_sock_close(vsk);
@@ -270,23 +275,64 @@ static bool vshm_listener_reserve(struct sock *sk, struct vshm_link *link)
 	return ok;
 }
 
-/* Both ends are of this kernel, and the caller is who connects. */
-static void vshm_record_peers(struct vshm_link *link,
-			      const struct vshm_record *rec,
-			      struct sock *child, struct sock *listener)
+/* Errnos that a peer may hand to a socket. */
+static int vshm_record_reason(const struct vshm_record *rec)
 {
-	struct vshm_conn *conn;
-
-	vshm_cred_current(child);
-	conn = vshm_conn_find(link, rec->src_slot, rec->src_gen);
-	if (conn) {
-		vshm_cred_copy(conn->sk, listener);
-		vshm_conn_put(conn);
+	switch (rec->reason) {
+	case ENOMEM:
+		/* it is not this end's memory that was short */
+		return ENOBUFS;
+	case 0:
+	case ECONNREFUSED:
+	case ENOBUFS:
+	case EPROTO:
+	case EACCES:
+	case EHOSTUNREACH:
+	case ETIMEDOUT:
+		return rec->reason;
+	default:
+		return ECONNRESET;
 	}
 }
 
+static void vshm_record_reset(struct vshm_conn *conn,
+			      const struct vshm_record *rec)
+{
+	struct vshm_sock *vsk = vshm_sk(conn->sk);
+	struct sock *sk = conn->sk;
+
+	if (test_and_set_bit(VSHM_CONN_RESET_GOT, &conn->flags))
+		return;
+	trace_vshm_reset(vsk, vshm_record_reason(rec), false);
+	if (rec->src_slot && rec->src_slot < conn->link->ops->max_slots &&
+	    !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+		vshm_record_adopt(conn, rec);
+
+	vshm_lock(sk);
+	if (rcu_access_pointer(vsk->conn) == conn)
+		vshm_sock_reset(vsk, vshm_record_reason(rec));
+	vshm_unlock(sk);
+
+	/* the answer; a refusal has none */
+	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+		vshm_conn_reset(conn, 0);
+	else
+		set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
+	vshm_conn_finish(conn);
+}
+
+/* What connects to this kernel's own gets no answer but that. */
+static void vshm_record_refused(struct vshm_conn *from, int err)
+{
+	struct vshm_record rec = { .op = VSHM_OP_RESET, .reason = err };
+
+	vshm_record_reset(from, &rec);
+}
+
+/* @from is the connection that asks, if it is in this kernel. */
 static void vshm_record_request(struct vshm_link *link,
-				const struct vshm_record *rec)
+				const struct vshm_record *rec,
+				struct vshm_conn *from)
 {
 	struct vshm_sock *listener;
 	struct vshm_ring_mem mem;
@@ -326,7 +372,7 @@ static void vshm_record_request(struct vshm_link *link,
 		goto refuse_put;
 	}
 
-	conn = vshm_record_child(link, sk, rec, &mem);
+	conn = vshm_record_child(link, sk, rec, &mem, from);
 	if (IS_ERR(conn)) {
 		err = -PTR_ERR(conn);
 		why = VSHM_DROP_MEMORY;
@@ -338,8 +384,11 @@ static void vshm_record_request(struct vshm_link *link,
 	}
 	child = conn->sk;
 
-	if (vshm_link_is_loopback(link))
-		vshm_record_peers(link, rec, child, sk);
+	/* both ends are of this kernel, and the caller is who connects */
+	if (from) {
+		vshm_cred_current(child);
+		vshm_cred_copy(from->sk, sk);
+	}
 	/* answered before it is queued: its user's last word must come later */
 	vshm_conn_post(conn, VSHM_OP_RESPONSE);
 
@@ -363,7 +412,10 @@ refuse_put:
 	sock_put(sk);
 refuse:
 	trace_vshm_drop(link, rec, why);
-	link->ops->refuse(link, rec, err);
+	if (from)
+		vshm_record_refused(from, err);
+	else
+		link->ops->refuse(link, rec, err);
 }
 
 static void vshm_record_response(struct vshm_link *link, struct vshm_conn *conn,
@@ -422,75 +474,11 @@ static void vshm_record_shutdown(struct vshm_conn *conn,
 	vshm_unlock(sk);
 }
 
-/* Errnos that a peer may hand to a socket. */
-static int vshm_record_reason(const struct vshm_record *rec)
+static void vshm_record_deliver(struct vshm_conn *conn,
+				const struct vshm_record *rec)
 {
-	switch (rec->reason) {
-	case ENOMEM:
-		/* it is not this end's memory that was short */
-		return ENOBUFS;
-	case 0:
-	case ECONNREFUSED:
-	case ENOBUFS:
-	case EPROTO:
-	case EACCES:
-	case EHOSTUNREACH:
-	case ETIMEDOUT:
-		return rec->reason;
-	default:
-		return ECONNRESET;
-	}
-}
+	struct vshm_link *link = conn->link;
 
-static void vshm_record_reset(struct vshm_conn *conn,
-			      const struct vshm_record *rec)
-{
-	struct vshm_sock *vsk = vshm_sk(conn->sk);
-	struct sock *sk = conn->sk;
-
-	if (test_and_set_bit(VSHM_CONN_RESET_GOT, &conn->flags))
-		return;
-	trace_vshm_reset(vsk, vshm_record_reason(rec), false);
-	if (rec->src_slot && rec->src_slot < conn->link->ops->max_slots &&
-	    !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
-		vshm_record_adopt(conn, rec);
-
-	vshm_lock(sk);
-	if (rcu_access_pointer(vsk->conn) == conn)
-		vshm_sock_reset(vsk, vshm_record_reason(rec));
-	vshm_unlock(sk);
-
-	/* the answer; a refusal has none */
-	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
-		vshm_conn_reset(conn, 0);
-	else
-		set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
-	vshm_conn_finish(conn);
-}
-
-/**
- * vshm_record_receive() - do what a control record says
- * @link: link that it came through
- * @rec: private copy of the record
- *
- * Context: process context, may sleep; no lock of a socket is held.
- */
-void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
-{
-	struct vshm_conn *conn;
-
-	if (rec->op == VSHM_OP_REQUEST) {
-		vshm_record_request(link, rec);
-		return;
-	}
-	conn = vshm_conn_find(link, rec->dst_slot, rec->dst_gen);
-	if (!conn) {
-		/* late, for a connection that is over */
-		trace_vshm_drop(link, rec, VSHM_DROP_STALE);
-		if (rec->op == VSHM_OP_RESPONSE)
-			link->ops->refuse(link, rec, ECONNRESET);
-		return;
-	}
 	switch (rec->op) {
 	case VSHM_OP_RESPONSE:
 		vshm_record_response(link, conn, rec);
@@ -509,7 +497,58 @@ void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
 		if (link->ops->restart)
 			link->ops->restart(link);
 	}
+}
+
+/**
+ * vshm_record_receive() - do what a control record says
+ * @link: link that it came through, to another kernel
+ * @rec: private copy of the record
+ *
+ * Context: process context, may sleep; no lock of a socket is held.
+ */
+void vshm_record_receive(struct vshm_link *link, const struct vshm_record *rec)
+{
+	struct vshm_conn *conn;
+
+	if (rec->op == VSHM_OP_REQUEST) {
+		vshm_record_request(link, rec, NULL);
+		return;
+	}
+	conn = vshm_conn_find(link, rec->dst_slot, rec->dst_gen);
+	if (!conn) {
+		/* late, for a connection that is over */
+		trace_vshm_drop(link, rec, VSHM_DROP_STALE);
+		if (rec->op == VSHM_OP_RESPONSE)
+			link->ops->refuse(link, rec, ECONNRESET);
+		return;
+	}
+	vshm_record_deliver(conn, rec);
 	vshm_conn_put(conn);
+}
+
+/**
+ * vshm_record_pass() - do what a control record says, at the other end in this
+ * kernel
+ * @conn: connection that sends it
+ * @rec: the record
+ *
+ * Context: process context, may sleep; no lock of a socket is held.
+ */
+void vshm_record_pass(struct vshm_conn *conn, const struct vshm_record *rec)
+{
+	struct vshm_conn *peer;
+
+	if (rec->op == VSHM_OP_REQUEST) {
+		vshm_record_request(conn->link, rec, conn);
+		return;
+	}
+	peer = vshm_conn_get(&conn->peer);
+	if (!peer) {
+		trace_vshm_drop(conn->link, rec, VSHM_DROP_STALE);
+		return;
+	}
+	vshm_record_deliver(peer, rec);
+	vshm_conn_put(peer);
 }
 
 /* Steps of 16: idle connections stay small, busy ones get large soon. */

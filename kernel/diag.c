@@ -19,9 +19,6 @@
 
 #include "vshm.h"
 
-/* Sockets looked at before other work gets its turn. */
-#define VSHM_DIAG_BUDGET	1024
-
 /**
  * struct vshm_diag_filter - what a request asks for
  * @states: mask of 1 << TCP_*
@@ -212,7 +209,7 @@ static int vshm_diag_put_link(struct sk_buff *skb,
  * @show: mask of &enum vshm_diag_show
  * @user_ns: user namespace of who will read it
  *
- * Context: any but interrupts; RCU read side, or the socket is held.
+ * Context: any but interrupts; the socket is held.
  * Return: 0, or anything else when the message has no room.
  */
 int vshm_diag_put(struct sk_buff *skb, struct vshm_sock *vsk, u32 show,
@@ -379,26 +376,21 @@ static int vshm_diag_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	struct vshm_net *vnet = vshm_net(sock_net(skb->sk));
 	const struct vshm_diag_filter *f = cb->data;
 	unsigned long place = cb->args[0];
-	unsigned int budget = VSHM_DIAG_BUDGET;
 	struct vshm_sock *vsk;
+	int err = 0;
 
-	rcu_read_lock();
 	while ((vsk = vshm_table_next(vnet, &place))) {
 		if ((f->states & BIT(READ_ONCE(vsk->sk.sk_state))) &&
-		    vshm_diag_matches(f, vsk, user_ns) &&
-		    vshm_diag_fill(skb, vsk, cb->skb, cb->nlh, f->show,
-				   NLM_F_MULTI))
+		    vshm_diag_matches(f, vsk, user_ns))
+			err = vshm_diag_fill(skb, vsk, cb->skb, cb->nlh, f->show,
+					     NLM_F_MULTI);
+		sock_put(&vsk->sk);
+		if (err)
 			break;
 		/* no other socket has that ID */
 		place = f->set & BIT(VSHM_DIAG_REQ_ID) ? ULONG_MAX : place + 1;
-		if (!--budget) {
-			rcu_read_unlock();
-			cond_resched();
-			budget = VSHM_DIAG_BUDGET;
-			rcu_read_lock();
-		}
+		cond_resched();
 	}
-	rcu_read_unlock();
 	cb->args[0] = place;
 	return skb->len;
 }

@@ -252,14 +252,13 @@ static void vshm_forward_end(struct vshm_forward *fw, int err)
 /* The peer of a socket has said its last word. */
 static bool vshm_forward_over(struct vshm_sock *vsk)
 {
-	struct vshm_conn *conn;
+	struct vshm_conn *conn = vshm_conn_get(&vsk->conn);
 	bool over = true;
 
-	rcu_read_lock();
-	conn = rcu_dereference(vsk->conn);
-	if (conn)
+	if (conn) {
 		over = test_bit(VSHM_CONN_RESET_GOT, &conn->flags);
-	rcu_read_unlock();
+		vshm_conn_put(conn);
+	}
 	return over;
 }
 
@@ -401,7 +400,7 @@ static int vshm_forward_start(struct vshm_link *link, struct vshm_link *to,
 	fw->out = vshm_forward_sock(link->vnet, rec->type);
 	if (!fw->out)
 		goto err_in;
-	conn = vshm_record_accept(link, fw->in, rec, mem);
+	conn = vshm_record_accept(link, fw->in, rec, mem, NULL);
 	err = PTR_ERR_OR_ZERO(conn);
 	if (err)
 		goto err_out;

@@ -149,15 +149,15 @@ static void vshm_send_want(struct sock *sk, struct vshm_conn *conn, u64 need)
  */
 void vshm_send_retry(struct vshm_sock *vsk)
 {
-	struct vshm_conn *conn;
+	struct vshm_conn *conn = vshm_conn_get(&vsk->conn);
 
-	rcu_read_lock();
-	conn = rcu_dereference(vsk->conn);
-	if (conn && READ_ONCE(conn->want)) {
+	if (!conn)
+		return;
+	if (READ_ONCE(conn->want)) {
 		WRITE_ONCE(conn->want, 0);
 		vshm_wake_writers(&vsk->sk);
 	}
-	rcu_read_unlock();
+	vshm_conn_put(conn);
 }
 
 /**

@@ -204,11 +204,7 @@ void vshm_pending_end(struct vshm_sock *child)
 	struct vshm_conn *conn;
 
 	atomic_dec(&child->vnet->nr_pending);
-	rcu_read_lock();
-	conn = rcu_dereference(child->conn);
-	if (conn && !refcount_inc_not_zero(&conn->refs))
-		conn = NULL;
-	rcu_read_unlock();
+	conn = vshm_conn_get(&child->conn);
 	if (!conn)
 		return;
 	vshm_pending_unmark(conn);

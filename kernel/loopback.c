@@ -2,9 +2,9 @@
 /*
  * Loopback: the link of a network namespace with itself.
  *
- * Both ends of a connection have a slot on the same link. Rings are kernel
- * pages, and what names a ring to the peer is its address; records are handed
- * to the receiver by a call, and news by a direct wake-up.
+ * The two ends of a connection know each other. Rings are kernel pages, and what
+ * names a ring to the peer is its address; records are handed to the receiver by
+ * a call, and news by a direct wake-up.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -72,41 +72,30 @@ static void vshm_loopback_post(struct vshm_conn *conn)
 	struct vshm_record rec;
 
 	while (vshm_record_compose(conn, &rec)) {
-		vshm_record_receive(conn->link, &rec);
+		vshm_record_pass(conn, &rec);
 		vshm_conn_finish(conn);
 	}
 	/* a request that was given up ends with nothing sent */
 	vshm_conn_finish(conn);
 }
 
-static void vshm_loopback_refuse(struct vshm_link *link,
-				 const struct vshm_record *to, int err)
-{
-	struct vshm_record rec;
-
-	vshm_record_refuse(to, err, &rec);
-	vshm_record_receive(link, &rec);
-}
-
 static void vshm_loopback_notify(struct vshm_conn *conn, unsigned int kind)
 {
-	struct vshm_conn *peer;
+	struct vshm_conn *peer = vshm_conn_get(&conn->peer);
 
-	rcu_read_lock();
-	peer = xa_load(&conn->link->slots, conn->peer_slot);
-	if (peer)
-		vshm_conn_news(peer, kind);
-	rcu_read_unlock();
+	if (!peer)
+		return;
+	vshm_conn_news(peer, kind);
+	vshm_conn_put(peer);
 }
 
 static const struct vshm_link_ops vshm_loopback_ops = {
 	.name		= "loopback",
-	.max_slots	= 1 << 20,
+	.max_slots	= VSHM_PLACES,
 	.alloc		= vshm_loopback_alloc,
 	.free		= vshm_loopback_free,
 	.peer_ring	= vshm_loopback_peer_ring,
 	.post		= vshm_loopback_post,
-	.refuse		= vshm_loopback_refuse,
 	.notify		= vshm_loopback_notify,
 };
 
@@ -125,9 +114,6 @@ struct vshm_link *vshm_loopback_create(struct vshm_net *vnet)
 		return ERR_PTR(-ENOMEM);
 	err = vshm_link_init(link, &vshm_loopback_ops, vnet, VSHM_CID_LOCAL,
 			     VSHM_CID_LOCAL);
-	/* with one place taken, the XArray keeps its node between connections */
-	if (!err)
-		err = xa_reserve(&link->slots, 1, GFP_KERNEL);
 	if (!err)
 		err = vshm_sysfs_add_link(link);
 	if (err) {

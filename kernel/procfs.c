@@ -89,26 +89,24 @@ static void *vshm_seq_find(struct seq_file *seq, loff_t *pos)
 	return vsk;
 }
 
-static void *vshm_seq_start(struct seq_file *seq, loff_t *pos)
-	__acquires(RCU)
+static void vshm_seq_stop(struct seq_file *seq, void *v)
 {
-	rcu_read_lock();
+	struct vshm_sock *vsk = v;
+
+	if (v && v != SEQ_START_TOKEN)
+		sock_put(&vsk->sk);
+}
+
+static void *vshm_seq_start(struct seq_file *seq, loff_t *pos)
+{
 	return *pos ? vshm_seq_find(seq, pos) : SEQ_START_TOKEN;
 }
 
 static void *vshm_seq_next(struct seq_file *seq, void *v, loff_t *pos)
 {
-	void *next;
-
+	vshm_seq_stop(seq, v);
 	++*pos;
-	next = vshm_seq_find(seq, pos);
-	return next;
-}
-
-static void vshm_seq_stop(struct seq_file *seq, void *v)
-	__releases(RCU)
-{
-	rcu_read_unlock();
+	return vshm_seq_find(seq, pos);
 }
 
 static int vshm_seq_show(struct seq_file *seq, void *v)

@@ -222,7 +222,7 @@ static bool vshm_writer_known(struct vshm_conn *conn)
 
 	if (writer->pid || writer->told)
 		return vshm_writer_is_current(writer->pid, writer->cred);
-	peer = vshm_conn_find(conn->link, conn->peer_slot, conn->peer_gen);
+	peer = vshm_conn_get(&conn->peer);
 	if (!peer)
 		return false;
 	sk = peer->sk;
@@ -320,7 +320,7 @@ int vshm_scm_attach(struct vshm_conn *conn, struct vshm_scm **scm, u64 bytes,
 	bool said = (*scm)->said;
 	int err;
 
-	peer = vshm_conn_find(conn->link, conn->peer_slot, conn->peer_gen);
+	peer = vshm_conn_get(&conn->peer);
 	if (peer) {
 		err = vshm_scm_add(vshm_sk(peer->sk), &peer->scm, scm,
 				   conn->tx.head, bytes);

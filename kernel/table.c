@@ -8,12 +8,21 @@
  * the upper bits count the sockets of all namespaces. By bound address: a hash
  * of ports, each with the few sockets that are bound to it on different CIDs,
  * and a second one for datagram sockets. A connection has its socket, and is
- * found by its link and its slot there: vshm_conn_find().
+ * found by its link and its slot there, or by its other end on loopback:
+ * vshm_conn_find(), vshm_conn.peer.
  *
  * A socket leaves the hashes when it is closed. Its entry by ID stays as long
  * as the program has the socket or a connection of it is not over yet: each
- * of them holds the entry, and the socket with it. Lookups are made under RCU
- * and take a reference; a socket outlives its entry by a grace period.
+ * of them holds the entry, and the socket with it.
+ *
+ * The memory of a socket of a connected type may be another's as soon as its last
+ * reference is gone (SLAB_TYPESAFE_BY_RCU). Lookups by ID, under RCU, take a
+ * reference, which memory in use by nobody does not give, and only then look at the
+ * ID, which is 0 until the socket is entered and is used once: until it is right
+ * they touch nothing else, but to drop the reference. The hash of ports of connected
+ * types is only looked at under bind_lock, under which a socket leaves it when it is
+ * closed. That of datagram sockets is looked at for every datagram, under RCU alone;
+ * these outlive it by a grace period.
  */
 #include <linux/random.h>
 #include <net/netns/generic.h>
@@ -24,8 +33,6 @@ static unsigned int vshm_net_id;
 
 static atomic64_t vshm_last_id = ATOMIC64_INIT(0);
 
-#define VSHM_PLACE_BITS	22
-#define VSHM_PLACES	XA_LIMIT(1, BIT(VSHM_PLACE_BITS) - 1)
 #define VSHM_PORT_TRIES	16
 
 /**
@@ -36,7 +43,7 @@ static atomic64_t vshm_last_id = ATOMIC64_INIT(0);
  */
 unsigned long vshm_table_place(u64 id)
 {
-	return id & (BIT(VSHM_PLACE_BITS) - 1);
+	return id & (VSHM_PLACES - 1);
 }
 
 /* In place of the default, which calls memcmp(). */
@@ -83,9 +90,11 @@ int vshm_table_add(struct vshm_sock *vsk)
 	if (atomic_inc_return(&vnet->nr) > READ_ONCE(vnet->limits.max_sockets))
 		goto err_nr;
 	refcount_set(&vsk->entry, 1);
-	err = xa_alloc(&vnet->sockets, &place, vsk, VSHM_PLACES, GFP_KERNEL);
+	err = xa_alloc(&vnet->sockets, &place, vsk,
+		       XA_LIMIT(1, VSHM_PLACES - 1), GFP_KERNEL);
 	if (err)
 		goto err_nr;
+	smp_wmb(); /* made before it has an ID; pairs with vshm_table_get() */
 	WRITE_ONCE(vsk->local.id, (u64)atomic64_inc_return(&vshm_last_id) <<
 				  VSHM_PLACE_BITS | place);
 	atomic_inc(&vnet->states[vsk->state]);
@@ -109,6 +118,26 @@ void vshm_table_hold(struct vshm_sock *vsk)
 }
 
 /**
+ * vshm_table_leave() - let go of the entry of a socket, but not of the socket
+ * @vsk: socket
+ *
+ * Context: process context.
+ */
+void vshm_table_leave(struct vshm_sock *vsk)
+{
+	struct vshm_net *vnet = vsk->vnet;
+
+	if (!refcount_dec_and_test(&vsk->entry))
+		return;
+	xa_erase(&vnet->sockets, vshm_table_place(vsk->local.id));
+	atomic_dec(&vnet->nr);
+	atomic_dec(&vnet->states[vsk->state]);
+	sock_prot_inuse_add(sock_net(&vsk->sk), vsk->sk.sk_prot, -1);
+	vshm_event_sock(vsk, VSHM_EVENT_GONE, VSHM_TERMINATED);
+	vshm_user_put(vnet, vsk->user);
+}
+
+/**
  * vshm_table_put() - let go of the entry of a socket, and of the socket
  * @vsk: socket
  *
@@ -116,17 +145,22 @@ void vshm_table_hold(struct vshm_sock *vsk)
  */
 void vshm_table_put(struct vshm_sock *vsk)
 {
-	struct vshm_net *vnet = vsk->vnet;
-
-	if (refcount_dec_and_test(&vsk->entry)) {
-		xa_erase(&vnet->sockets, vshm_table_place(vsk->local.id));
-		atomic_dec(&vnet->nr);
-		atomic_dec(&vnet->states[vsk->state]);
-		sock_prot_inuse_add(sock_net(&vsk->sk), vsk->sk.sk_prot, -1);
-		vshm_event_sock(vsk, VSHM_EVENT_GONE, VSHM_TERMINATED);
-		vshm_user_put(vnet, vsk->user);
-	}
+	vshm_table_leave(vsk);
 	sock_put(&vsk->sk);
+}
+
+/*
+ * Take a reference to what was found under RCU, if it is still there, and tell
+ * which socket of which table it is by now: @id is 0 while it is being entered.
+ */
+static bool vshm_table_get(struct vshm_sock *vsk, u64 *id)
+{
+	if (!refcount_inc_not_zero(&vsk->sk.sk_refcnt))
+		return false;
+	smp_acquire__after_ctrl_dep(); /* pairs with sock_init_data() */
+	*id = READ_ONCE(vsk->local.id);
+	smp_rmb(); /* pairs with vshm_table_add() */
+	return true;
 }
 
 /**
@@ -139,14 +173,17 @@ void vshm_table_put(struct vshm_sock *vsk)
 struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id)
 {
 	struct vshm_sock *vsk;
+	u64 found;
 
 	rcu_read_lock();
 	vsk = xa_load(&vnet->sockets, vshm_table_place(id));
-	if (vsk && (READ_ONCE(vsk->local.id) != id ||
-		    !refcount_inc_not_zero(&vsk->sk.sk_refcnt)))
+	if (vsk && !vshm_table_get(vsk, &found))
 		vsk = NULL;
 	rcu_read_unlock();
-	return vsk;
+	if (!vsk || (found && found == id && vsk->vnet == vnet))
+		return vsk;
+	sock_put(&vsk->sk);
+	return NULL;
 }
 
 /**
@@ -156,20 +193,28 @@ struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id)
  *
  * A socket keeps its place, so a listing shows it once, and does not miss it,
  * whatever is entered and taken off meanwhile.
- * Context: RCU read side, to the end of which the socket lives.
- * Return: the socket, or NULL at the end.
+ * Return: the socket with a reference, or NULL at the end.
  */
 struct vshm_sock *vshm_table_next(struct vshm_net *vnet,
 				  unsigned long *place)
 {
 	struct vshm_sock *vsk;
+	u64 id;
 
-	vsk = xa_find(&vnet->sockets, place, ULONG_MAX, XA_PRESENT);
-	/* one that is being entered has no ID yet */
-	while (vsk && !READ_ONCE(vsk->local.id))
-		vsk = xa_find_after(&vnet->sockets, place, ULONG_MAX,
-				    XA_PRESENT);
-	return vsk;
+	for (;; ++*place) {
+		rcu_read_lock();
+		vsk = xa_find(&vnet->sockets, place, ULONG_MAX, XA_PRESENT);
+		if (vsk && !vshm_table_get(vsk, &id)) {
+			rcu_read_unlock();
+			continue;
+		}
+		rcu_read_unlock();
+		if (!vsk)
+			return NULL;
+		if (id && vshm_table_place(id) == *place && vsk->vnet == vnet)
+			return vsk;
+		sock_put(&vsk->sk);
+	}
 }
 
 /**
@@ -187,16 +232,11 @@ int vshm_table_active(struct vshm_net *vnet, u32 activity)
 	unsigned long place = 0;
 	int n = 0;
 
-	rcu_read_lock();
 	for (; (vsk = vshm_table_next(vnet, &place)); place++) {
 		n += !!(vshm_activity(vsk) & activity);
-		if (place % 1024)
-			continue;
-		rcu_read_unlock();
+		sock_put(&vsk->sk);
 		cond_resched();
-		rcu_read_lock();
 	}
-	rcu_read_unlock();
 	return n;
 }
 
@@ -305,6 +345,25 @@ void vshm_table_unbind(struct vshm_sock *vsk)
 	spin_unlock(&vnet->bind_lock);
 }
 
+static struct vshm_sock *vshm_port_find(struct rhltable *ports, u32 cid,
+					u32 port)
+{
+	struct vshm_sock *vsk, *found = NULL;
+	struct rhlist_head *pos, *list;
+
+	rcu_read_lock();
+	list = rhltable_lookup(ports, &port, vshm_port_params);
+	rhl_for_each_entry_rcu(vsk, pos, list, port_node) {
+		if ((vsk->bound_cid == cid || vsk->bound_cid == VSHM_CID_ANY) &&
+		    refcount_inc_not_zero(&vsk->sk.sk_refcnt)) {
+			found = vsk;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 /**
  * vshm_table_find_bound() - who is bound to an address?
  * @vnet: table
@@ -312,26 +371,22 @@ void vshm_table_unbind(struct vshm_sock *vsk)
  * @cid: a local CID
  * @port: a port
  *
+ * Context: process context.
  * Return: the socket with a reference, or NULL.
  */
 struct vshm_sock *vshm_table_find_bound(struct vshm_net *vnet, u16 type,
 					u32 cid, u32 port)
 {
-	struct vshm_sock *vsk, *found = NULL;
-	struct rhlist_head *pos, *list;
+	struct rhltable *ports = vshm_ports(vnet, type);
+	struct vshm_sock *vsk;
 
-	rcu_read_lock();
-	list = rhltable_lookup(vshm_ports(vnet, type), &port, vshm_port_params);
-	rhl_for_each_entry_rcu(vsk, pos, list, port_node) {
-		if (vsk->bound_cid != cid && vsk->bound_cid != VSHM_CID_ANY)
-			continue;
-		if (refcount_inc_not_zero(&vsk->sk.sk_refcnt)) {
-			found = vsk;
-			break;
-		}
-	}
-	rcu_read_unlock();
-	return found;
+	/* they stay for a grace period */
+	if (type == SOCK_DGRAM)
+		return vshm_port_find(ports, cid, port);
+	spin_lock(&vnet->bind_lock);
+	vsk = vshm_port_find(ports, cid, port);
+	spin_unlock(&vnet->bind_lock);
+	return vsk;
 }
 
 static int __net_init vshm_net_init(struct net *net)

@@ -46,7 +46,9 @@
  * References: a socket holds its connection, a connection its socket and link, a
  * slot its connection. A connection that is over for both sides and that no
  * socket has leaves its slot, so whoever kills a link finds all that use it; a
- * socket that is closed lets go of its connection.
+ * socket that is closed lets go of its connection. On loopback the two ends know
+ * each other instead, from the request until one of them is over, and hold no
+ * reference.
  */
 #ifndef _VSHM_H
 #define _VSHM_H
@@ -349,7 +351,7 @@ struct vshm_link_info {
 /**
  * struct vshm_link_ops - what differs between loopback and a region
  * @name: kind of link, for display
- * @max_slots: connections at the most, plus one
+ * @max_slots: connections at the most, plus one; slots are below
  * @alloc: memory for a ring of mem->order in the own half, cleared if a peer
  *	can see it; fills *mem;
  *	0 or -ENOBUFS. May sleep.
@@ -357,7 +359,8 @@ struct vshm_link_info {
  * @peer_ring: find a ring that the peer named by mem->offset and mem->order;
  *	fills *mem; 0 or -EPROTO
  * @post: send what vshm_conn.posts asks for; no lock of a socket is held
- * @refuse: answer a record that has no connection with a reset; the same
+ * @refuse: answer a record that has no connection with a reset; the same. NULL for
+ *	loopback, which needs none
  * @notify: tell the peer that a connection has news of a kind
  * @notify_datagrams: tell the peer that a datagram ring has news of a kind;
  *	NULL for loopback, which has no such ring
@@ -408,7 +411,7 @@ struct vshm_datagrams {
  * @peer_cid: the peer's
  * @max_slots: connections at the most, plus one
  * @up: connections can be made; slots.xa_lock
- * @slots: connections, by slot; slot 0 stays free
+ * @slots: connections, by slot; slot 0 stays free. None of loopback
  * @next_gen: generation of the next slot taken; slots.xa_lock
  * @nr_conns: connections that exist, in a slot or not
  * @nr_pending: those that wait to be accepted, or are about to exist
@@ -495,7 +498,7 @@ struct vshm_spin {
 
 /**
  * struct vshm_conn - a connection, seen from one end
- * @refs: the slot's, the socket's, and passing ones
+ * @refs: the slot's, the socket's, and passing ones; must be first
  * @flags: VSHM_CONN_*
  * @link: through which it goes; referenced
  * @sk: its socket; the entry is held until the connection is freed
@@ -503,6 +506,7 @@ struct vshm_spin {
  * @gen: generation of that slot
  * @peer_slot: the peer's slot
  * @peer_gen: generation of that slot
+ * @peer: the other end, when that is in this kernel and not over
  * @peer_limit: log2 of the largest ring that the peer will offer
  * @posts: bit mask of &enum vshm_op to send
  * @hello: the request or response to send
@@ -520,7 +524,7 @@ struct vshm_spin {
  * @rx: receive queue: our ring, mem.ring is NULL once it is detached
  * @tx_spin: bounds what the peer can make a sender do; tx_lock
  * @rx_spin: the same of a receiver; rx_lock
- * @rcu: frees it after lookups by slot are done
+ * @rcu: frees it after lookups by slot are done, if it is over a region
  */
 struct vshm_conn {
 	refcount_t		refs;
@@ -531,6 +535,7 @@ struct vshm_conn {
 	u32			gen;
 	u32			peer_slot;
 	u32			peer_gen;
+	struct vshm_conn __rcu	*peer;
 	u32			peer_limit;
 
 	unsigned long		posts;
@@ -593,11 +598,15 @@ bool vshm_state_legal(enum vshm_state from, enum vshm_state to);
 extern const char * const vshm_state_names[VSHM_NR_STATES];
 
 /* table.c */
+#define VSHM_PLACE_BITS	22
+#define VSHM_PLACES	(1U << VSHM_PLACE_BITS)
+
 int vshm_table_init(void);
 void vshm_table_exit(void);
 struct vshm_net *vshm_net(const struct net *net);
 int vshm_table_add(struct vshm_sock *vsk);
 void vshm_table_hold(struct vshm_sock *vsk);
+void vshm_table_leave(struct vshm_sock *vsk);
 void vshm_table_put(struct vshm_sock *vsk);
 int vshm_table_bind(struct vshm_sock *vsk, u32 cid, u32 port);
 void vshm_table_unbind(struct vshm_sock *vsk);
@@ -684,7 +693,9 @@ int vshm_conn_init(void);
 void vshm_conn_exit(void);
 struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk);
 void vshm_conn_put(struct vshm_conn *conn);
+struct vshm_conn *vshm_conn_get(struct vshm_conn __rcu **where);
 struct vshm_conn *vshm_conn_find(struct vshm_link *link, u32 slot, u32 gen);
+void vshm_conn_join(struct vshm_conn *a, struct vshm_conn *b);
 void vshm_conn_adopt(struct vshm_conn *conn, u32 slot, u32 gen);
 void vshm_conn_attach(struct vshm_sock *vsk, struct vshm_conn *conn);
 void vshm_conn_detach(struct vshm_sock *vsk);
@@ -696,7 +707,7 @@ void vshm_conn_news(struct vshm_conn *conn, unsigned int kind);
 void vshm_conn_notify(struct vshm_conn *conn, unsigned int kind);
 u64 vshm_conn_sendq(struct vshm_sock *vsk);
 u64 vshm_conn_recvq(struct vshm_sock *vsk);
-u64 vshm_conn_unread(struct vshm_sock *vsk);
+u64 vshm_conn_unread(struct vshm_conn *conn);
 void vshm_conn_info(struct vshm_sock *vsk, struct vshm_conn_info *info);
 void vshm_sock_reset(struct vshm_sock *vsk, int reason);
 void vshm_sock_shutdown(struct vshm_sock *vsk, int mask);
@@ -710,10 +721,12 @@ void vshm_record_refuse(const struct vshm_record *to, int err,
 			struct vshm_record *rec);
 void vshm_record_receive(struct vshm_link *link,
 			 const struct vshm_record *rec);
+void vshm_record_pass(struct vshm_conn *conn, const struct vshm_record *rec);
 struct vshm_conn *vshm_record_accept(struct vshm_link *link,
 				     struct vshm_sock *vsk,
 				     const struct vshm_record *rec,
-				     const struct vshm_ring_mem *mem);
+				     const struct vshm_ring_mem *mem,
+				     struct vshm_conn *from);
 void vshm_conn_grow(struct vshm_conn *conn);
 
 /* link.c */

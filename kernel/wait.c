@@ -366,11 +366,11 @@ bool vshm_recv_ends(struct vshm_conn *conn, u64 seen)
 }
 
 /* Is there what SO_RCVLOWAT asks for, or as much of it as there can be? */
-static bool vshm_recv_ready(struct vshm_sock *vsk, struct vshm_conn *conn)
+static bool vshm_recv_ready(struct sock *sk, struct vshm_conn *conn)
 {
-	u64 n = vshm_conn_unread(vsk);
+	u64 n = vshm_conn_unread(conn);
 
-	return n && (n >= READ_ONCE(vsk->sk.sk_rcvlowat) ||
+	return n && (n >= READ_ONCE(sk->sk_rcvlowat) ||
 		     vshm_recv_ends(conn, U64_MAX));
 }
 
@@ -394,7 +394,7 @@ void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn)
 	spin_lock_irq(&conn->event_lock);
 	vshm_receiver_watch(r);
 	spin_unlock_irq(&conn->event_lock);
-	if (vshm_recv_ready(vshm_sk(sk), conn))
+	if (vshm_recv_ready(sk, conn))
 		vshm_wake_readers(sk);
 }
 
@@ -402,7 +402,7 @@ void vshm_rearm_data(struct sock *sk, struct vshm_conn *conn)
  * vshm_wake_readers() - there is something to receive or to accept
  * @sk: socket
  *
- * Context: any, RCU read side or with a reference to @sk.
+ * Context: any, with a reference to @sk, or on the RCU read side of what holds it.
  */
 void vshm_wake_readers(struct sock *sk)
 {
@@ -509,15 +509,14 @@ void vshm_release_cb(struct sock *sk)
 
 	if (likely(!sock_flag(sk, SOCK_FASYNC)))
 		return;
-	rcu_read_lock();
-	conn = rcu_dereference(vshm_sk(sk)->conn);
-	if (conn) {
-		spin_lock_irqsave(&conn->event_lock, flags);
-		if (conn->rx.mem.ring)
-			vshm_receiver_watch(&conn->rx);
-		spin_unlock_irqrestore(&conn->event_lock, flags);
-	}
-	rcu_read_unlock();
+	conn = vshm_conn_get(&vshm_sk(sk)->conn);
+	if (!conn)
+		return;
+	spin_lock_irqsave(&conn->event_lock, flags);
+	if (conn->rx.mem.ring)
+		vshm_receiver_watch(&conn->rx);
+	spin_unlock_irqrestore(&conn->event_lock, flags);
+	vshm_conn_put(conn);
 }
 
 /* Data and space of a connected socket. */
@@ -528,28 +527,23 @@ static __poll_t vshm_poll_rings(struct sock *sk, bool arm)
 	__poll_t mask = 0;
 	bool tell = false;
 
-	rcu_read_lock();
-	conn = rcu_dereference(vsk->conn);
+	conn = vshm_conn_get(&vsk->conn);
 	if (!conn)
-		goto out;
-	if (arm || !vshm_recv_ready(vsk, conn)) {
+		return 0;
+	if (arm || !vshm_recv_ready(sk, conn)) {
 		spin_lock_irq(&conn->event_lock);
 		WRITE_ONCE(vsk->polled, true);
 		if (conn->rx.mem.ring)
 			vshm_receiver_watch(&conn->rx);
 		spin_unlock_irq(&conn->event_lock);
 	}
-	if (vshm_recv_ready(vsk, conn))
+	if (vshm_recv_ready(sk, conn))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (__vshm_arm_space(sk, conn, max(READ_ONCE(conn->want), 1ULL), &tell))
 		mask |= EPOLLOUT | EPOLLWRNORM;
-	tell = tell && refcount_inc_not_zero(&conn->refs);
-out:
-	rcu_read_unlock();
-	if (unlikely(tell)) {
+	if (unlikely(tell))
 		vshm_conn_notify(conn, VSHM_NEWS_DATA);
-		vshm_conn_put(conn);
-	}
+	vshm_conn_put(conn);
 	return mask;
 }
 

@@ -158,10 +158,12 @@ static void table_test_list(struct kunit *test)
 	for (i = 1; i < TABLE_SOCKS; i++)
 		KUNIT_EXPECT_GT(test, table_sock(test, i)->local.id,
 				table_sock(test, i - 1)->local.id);
-	rcu_read_lock();
 	for (i = 0; i < TABLE_SOCKS; place++) {
 		vsk = vshm_table_next(vnet, &place);
-		if (!vsk || place > table_place(test, TABLE_SOCKS - 1))
+		if (!vsk)
+			break;
+		sock_put(&vsk->sk);
+		if (place > table_place(test, TABLE_SOCKS - 1))
 			break;
 		/* another program's, meanwhile */
 		if (vsk != table_sock(test, i))
@@ -169,7 +171,6 @@ static void table_test_list(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, table_place(test, i), place);
 		i++;
 	}
-	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, i, TABLE_SOCKS);
 }
 
@@ -180,19 +181,21 @@ static void table_test_hold(struct kunit *test)
 	struct vshm_sock *vsk = table_sock(test, 0);
 	struct socket **socks = test->priv;
 	unsigned long place = table_place(test, 0), seen = place;
+	struct vshm_sock *found;
 
 	vshm_table_hold(vsk);
 	sock_release(socks[0]);
 	socks[0] = NULL;
 	KUNIT_EXPECT_EQ(test, vsk->state, VSHM_TERMINATED);
-	rcu_read_lock();
-	KUNIT_EXPECT_PTR_EQ(test, vshm_table_next(vnet, &seen), vsk);
-	rcu_read_unlock();
+	found = vshm_table_next(vnet, &seen);
+	KUNIT_EXPECT_PTR_EQ(test, found, vsk);
+	if (found)
+		sock_put(&found->sk);
 	vshm_table_put(vsk);
 	seen = place;
-	rcu_read_lock();
-	vshm_table_next(vnet, &seen);
-	rcu_read_unlock();
+	found = vshm_table_next(vnet, &seen);
+	if (found)
+		sock_put(&found->sk);
 	KUNIT_EXPECT_NE(test, seen, place);
 }
 

@@ -648,9 +648,12 @@ void sock_put(struct sock *sk)
 {
 	if (!refcount_dec_and_test(&sk->sk_refcnt))
 		return;
-	if (!sock_flag(sk, SOCK_RCU_FREE))
+	if (sock_flag(sk, SOCK_RCU_FREE))
+		call_rcu(&sk->sk_rcu, sk_free_rcu);
+	else if (shim_rcu_depth)
 		DIE("socket freed under readers");
-	call_rcu(&sk->sk_rcu, sk_free_rcu);
+	else
+		sk_free(sk);
 }
 
 int sk_set_peek_off(struct sock *sk, int val)

@@ -153,6 +153,8 @@ struct ctl_table;
 #define virt_rmb()		virt_mb()
 #define smp_mb()		virt_mb()
 #define smp_rmb()		virt_mb()
+#define smp_wmb()		virt_mb()
+#define smp_acquire__after_ctrl_dep() virt_mb()
 #define smp_mb__before_atomic()	virt_mb()
 #define smp_mb__after_atomic()	virt_mb()
 #define xchg(p, v) ({							\
@@ -312,9 +314,13 @@ void shim_grace_period(void);
 #define __GFP_ACCOUNT		0
 #define SLAB_HWCACHE_ALIGN	0
 #define SLAB_ACCOUNT		0
+#define SLAB_TYPESAFE_BY_RCU	0
 struct kmem_cache { size_t size; };
 void *kzalloc(size_t size, gfp_t gfp);
 void kfree(const void *mem);
+#define memset_after(obj, v, member) \
+	memset(&(obj)->member + 1, v, \
+	       (char *)((obj) + 1) - (char *)(&(obj)->member + 1))
 #define kvmalloc(size, gfp)	kzalloc(size, gfp)
 #define kvzalloc(size, gfp)	kzalloc(size, gfp)
 #define kvcalloc(n, size, gfp)	kzalloc((n) * (size), gfp)

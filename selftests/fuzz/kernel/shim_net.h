@@ -171,6 +171,7 @@ struct proto {
 	void		*owner;
 	size_t		obj_size;
 	void		(*release_cb)(struct sock *sk);
+	unsigned int	slab_flags;
 	int		(*diag_destroy)(struct sock *sk, int err);
 };
 #define proto_register(p, slab)	((void)(p), 0)
