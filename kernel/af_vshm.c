@@ -288,8 +288,7 @@ void vshm_sock_close(struct vshm_sock *vsk)
 		break;
 	}
 	sk->sk_shutdown = SHUTDOWN_MASK;
-	if (cancel_delayed_work(&vsk->connect_work))
-		sock_put(sk);
+	vshm_connect_disarm(vsk);
 	vshm_conn_detach(vsk);
 	vshm_table_unbind(vsk);
 	vshm_set_state(vsk, VSHM_TERMINATED);

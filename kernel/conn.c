@@ -42,7 +42,8 @@
 #include "trace.h"
 #include "vshm.h"
 
-static struct kmem_cache *vshm_conn_cache;
+/* By vshm_conn.local: those on loopback have their first ring with them. */
+static struct kmem_cache *vshm_conn_caches[2];
 
 /*
  * Return: 0; -EHOSTUNREACH with a slot, but on a link that is down; another errno
@@ -81,24 +82,25 @@ static int vshm_conn_take_slot(struct vshm_conn *conn)
 struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 {
 	struct vshm_ring_mem mem = { .order = VSHM_RING_ORDER_MIN };
+	bool local = vshm_link_is_loopback(link);
 	struct vshm_conn *conn;
 	int err;
 
-	conn = kmem_cache_alloc(vshm_conn_cache, VSHM_GFP);
+	conn = kmem_cache_alloc(vshm_conn_caches[local], VSHM_GFP);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 	memset_after(conn, 0, refs);
-	err = vshm_link_ring_alloc(link, vshm_sk(sk), &mem);
+	conn->local = local;
+	conn->link = link;
+	conn->sk = sk;
+	err = vshm_link_ring_alloc(conn, &mem);
 	if (err)
 		goto err_free;
 	vshm_ring_init(&mem, 0);
 	vshm_receiver_init(&conn->rx, &mem);
 	spin_lock_init(&conn->event_lock);
 	vshm_scm_queue_init(&conn->scm, false);
-	conn->local = vshm_link_is_loopback(link);
 	INIT_LIST_HEAD(&conn->post_node);
-	conn->link = link;
-	conn->sk = sk;
 
 	vshm_table_hold(vshm_sk(sk));
 	refcount_inc(&link->refs);
@@ -117,11 +119,10 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 		vshm_conn_put(conn);
 	}
 	vshm_conn_put(conn);
-	vshm_conn_put(conn);
 	return ERR_PTR(err);
 
 err_free:
-	kmem_cache_free(vshm_conn_cache, conn);
+	kmem_cache_free(vshm_conn_caches[local], conn);
 	return ERR_PTR(err);
 }
 
@@ -130,7 +131,7 @@ static void vshm_conn_free(struct rcu_head *rcu)
 	struct vshm_conn *conn = container_of(rcu, struct vshm_conn, rcu);
 	struct sock *sk = conn->sk;
 
-	kmem_cache_free(vshm_conn_cache, conn);
+	kmem_cache_free(vshm_conn_caches[conn->local], conn);
 	sock_put(sk);
 }
 
@@ -152,7 +153,6 @@ void vshm_conn_put(struct vshm_conn *conn)
 		vshm_link_ring_free(link, vsk, &conn->rx.next[i]);
 	vshm_link_ring_free(link, vsk, &conn->rx.mem);
 	vshm_pending_unmark(conn);
-	vshm_scm_queue_purge(&conn->scm, true);
 	vshm_writer_forget(&conn->writer);
 	vshm_table_leave(vsk);
 	atomic_dec(&link->nr_conns);
@@ -285,16 +285,16 @@ void vshm_conn_detach(struct vshm_sock *vsk)
 					 vshm_is_locked(&vsk->sk));
 	if (!conn)
 		return;
-	vshm_conn_stop_sending(vsk, conn);
 	mutex_lock(&vsk->tx_lock);
 	mutex_lock(&vsk->rx_lock);
 	spin_lock_irq(&conn->event_lock);
+	conn->tx.mem.ring = NULL;
 	conn->rx.mem.ring = NULL;
 	spin_unlock_irq(&conn->event_lock);
 	RCU_INIT_POINTER(vsk->conn, NULL);
 	mutex_unlock(&vsk->rx_lock);
 	mutex_unlock(&vsk->tx_lock);
-	vshm_scm_queue_purge(&conn->scm, true);
+	vshm_scm_queue_purge(&conn->scm);
 	set_bit(VSHM_CONN_DETACHED, &conn->flags);
 	vshm_conn_finish(conn);
 	vshm_conn_put(conn);
@@ -619,24 +619,36 @@ void vshm_sock_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
 	vshm_conn_reset(conn, EPROTO);
 }
 
+static struct kmem_cache *vshm_conn_cache(const char *name, unsigned int more)
+{
+	return kmem_cache_create(name, sizeof(struct vshm_conn) + more, 0,
+				 SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT |
+				 SLAB_TYPESAFE_BY_RCU, NULL);
+}
+
 /**
- * vshm_conn_init() - make the cache of connections
+ * vshm_conn_init() - make the caches of connections
  *
  * Return: 0 or -ENOMEM.
  */
 int __init vshm_conn_init(void)
 {
-	vshm_conn_cache = KMEM_CACHE(vshm_conn, SLAB_HWCACHE_ALIGN |
-						SLAB_ACCOUNT |
-						SLAB_TYPESAFE_BY_RCU);
-	return vshm_conn_cache ? 0 : -ENOMEM;
+	vshm_conn_caches[false] = vshm_conn_cache("vshm_conn", 0);
+	vshm_conn_caches[true] =
+		vshm_conn_cache("vshm_conn_loopback",
+				sizeof(struct vshm_first_ring));
+	if (vshm_conn_caches[false] && vshm_conn_caches[true])
+		return 0;
+	vshm_conn_exit();
+	return -ENOMEM;
 }
 
 /**
- * vshm_conn_exit() - free the cache, once RCU has returned every connection
+ * vshm_conn_exit() - free the caches, once RCU has returned every connection
  */
 void vshm_conn_exit(void)
 {
 	rcu_barrier();
-	kmem_cache_destroy(vshm_conn_cache);
+	kmem_cache_destroy(vshm_conn_caches[false]);
+	kmem_cache_destroy(vshm_conn_caches[true]);
 }

@@ -168,6 +168,20 @@ static void vshm_connect_arm(struct vshm_sock *vsk)
 		sock_put(&vsk->sk);
 }
 
+/**
+ * vshm_connect_disarm() - the timer of an attempt, or of a call that sends, has
+ * nothing to end any more
+ * @vsk: socket
+ *
+ * Context: vshm_lock() held, and nobody sends.
+ */
+void vshm_connect_disarm(struct vshm_sock *vsk)
+{
+	if (delayed_work_pending(&vsk->connect_work) &&
+	    cancel_delayed_work(&vsk->connect_work))
+		sock_put(&vsk->sk);
+}
+
 /*
  * Wait for the answer; vshm_lock() is held but while waiting.
  *
@@ -208,12 +222,7 @@ static int vshm_connect_wait(struct sock *sk, long timeo)
 		err = 0;
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
-	if (err)
-		return err;
-	/* another call may have made the attempt, and taken the error */
-	if (sk->sk_socket->state != SS_CONNECTED)
-		return sock_error(sk) ?: -ECONNABORTED;
-	return 0;
+	return err;
 }
 
 /* connect(2) to AF_UNSPEC: give up what is under way. */
@@ -284,8 +293,7 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 	/* what an earlier attempt left */
 	vsk->connect_again = false;
 	sk->sk_err = 0;
-	if (cancel_delayed_work(&vsk->connect_work))
-		sock_put(sk);
+	vshm_connect_disarm(vsk);
 	conn = vshm_connect_start(vsk, svs, flags & O_NONBLOCK);
 	if (IS_ERR(conn)) {
 		err = -vshm_vsock_errno(-PTR_ERR(conn));
@@ -303,8 +311,13 @@ int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 		goto out;
 	}
 wait:
-	err = vshm_connect_wait(sk, vshm_connect_left(vsk));
+	err = 0;
+	if (vsk->state == VSHM_CONNECTING)
+		err = vshm_connect_wait(sk, vshm_connect_left(vsk));
 	vsk->connect_again = err == -ERESTARTSYS;
+	/* another call may have made the attempt, and taken the error */
+	if (!err && sock->state != SS_CONNECTED)
+		err = sock_error(sk) ?: -ECONNABORTED;
 out:
 	trace_vshm_connect(vsk, svs->svs_cid, svs->svs_port, err);
 	vshm_unlock(sk);

@@ -578,7 +578,7 @@ void vshm_conn_grow(struct vshm_conn *conn)
 	mutex_unlock(&vsk->rx_lock);
 	if (order < VSHM_RING_ORDER_MAX)
 		mem.order = vshm_conn_next_order(conn, order);
-	while (mem.order > order && vshm_link_ring_alloc(link, vsk, &mem))
+	while (mem.order > order && vshm_link_ring_alloc(conn, &mem))
 		mem.order--;
 	if (mem.order <= order) {
 		/* whoever waits for more than lies there waits in vain */

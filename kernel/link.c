@@ -71,22 +71,22 @@ static unsigned long vshm_link_ring_charge(const struct vshm_link *link,
 
 /**
  * vshm_link_ring_alloc() - allocate a ring of this end, and count it
- * @link: link
- * @vsk: socket whose receive queue it is
+ * @conn: connection whose receive queue it is
  * @mem: order of the ring; the rest is filled in
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOBUFS.
  */
-int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
-			 struct vshm_ring_mem *mem)
+int vshm_link_ring_alloc(struct vshm_conn *conn, struct vshm_ring_mem *mem)
 {
-	unsigned long charge = vshm_link_ring_charge(link, mem);
+	unsigned long charge = vshm_link_ring_charge(conn->link, mem);
+	struct vshm_sock *vsk = vshm_sk(conn->sk);
+	struct vshm_link *link = conn->link;
 	int err;
 
 	if (!vshm_memory_charge(vsk, charge))
 		return -ENOBUFS;
-	err = link->ops->alloc(link, mem);
+	err = link->ops->alloc(conn, mem);
 	if (err) {
 		vshm_memory_uncharge(vsk, charge);
 		return err;

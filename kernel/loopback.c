@@ -2,8 +2,9 @@
 /*
  * Loopback: the link of a network namespace with itself.
  *
- * The two ends of a connection know each other. Rings are kernel pages, and what
- * names a ring to the peer is its address; records are handed to the receiver by
+ * The two ends of a connection know each other. Rings are kernel memory, the first
+ * one that of the connection itself, and what names a ring to the peer is its
+ * address; records are handed to the receiver by
  * a call, and news by a direct wake-up.
  */
 #include <linux/mm.h>
@@ -12,35 +13,22 @@
 
 #include "vshm.h"
 
-#define VSHM_LOOPBACK_SMALL	(1UL << VSHM_RING_ORDER_MIN)
-
-/*
- * A ring's header, with the data of a small ring. It is not cleared, no more than
- * a pipe's pages are: only this kernel reads it, and no further than was written.
- */
-struct vshm_loopback_ring {
-	struct vshm_ring	ring;
-	struct vshm_ring_mem	mem;
-	u8			data[VSHM_LOOPBACK_SMALL] __aligned(8);
-};
-
-static struct kmem_cache *vshm_loopback_cache;
-
-static int vshm_loopback_alloc(struct vshm_link *link,
+static int vshm_loopback_alloc(struct vshm_conn *conn,
 			       struct vshm_ring_mem *mem)
 {
-	struct vshm_loopback_ring *ring;
+	struct vshm_local_ring *ring = &conn->first->head;
 
-	ring = kmem_cache_alloc(vshm_loopback_cache, VSHM_GFP);
-	if (!ring)
-		return -ENOBUFS;
-	if (mem->order == VSHM_RING_ORDER_MIN)
-		mem->data = ring->data;
-	else
+	if (mem->order == VSHM_RING_ORDER_MIN) {
+		mem->data = conn->first->data;
+	} else {
+		ring = kmalloc(sizeof(*ring), VSHM_GFP_QUEUE);
+		if (!ring)
+			return -ENOBUFS;
 		mem->data = kvmalloc(1UL << mem->order, VSHM_GFP_QUEUE);
-	if (!mem->data) {
-		kmem_cache_free(vshm_loopback_cache, ring);
-		return -ENOBUFS;
+		if (!mem->data) {
+			kfree(ring);
+			return -ENOBUFS;
+		}
 	}
 	mem->ring = &ring->ring;
 	mem->offset = (unsigned long)ring;
@@ -51,17 +39,17 @@ static int vshm_loopback_alloc(struct vshm_link *link,
 static void vshm_loopback_free(struct vshm_link *link,
 			       const struct vshm_ring_mem *mem)
 {
-	struct vshm_loopback_ring *ring = (void *)(unsigned long)mem->offset;
-
-	if (mem->data != ring->data)
-		kvfree(mem->data);
-	kmem_cache_free(vshm_loopback_cache, ring);
+	/* the first goes with its connection */
+	if (mem->order == VSHM_RING_ORDER_MIN)
+		return;
+	kvfree(mem->data);
+	kfree((void *)(unsigned long)mem->offset);
 }
 
 static int vshm_loopback_peer_ring(struct vshm_link *link,
 				   struct vshm_ring_mem *mem)
 {
-	struct vshm_loopback_ring *ring = (void *)(unsigned long)mem->offset;
+	struct vshm_local_ring *ring = (void *)(unsigned long)mem->offset;
 
 	*mem = ring->mem;
 	return 0;
@@ -137,24 +125,4 @@ void vshm_loopback_destroy(struct vshm_link *link)
 	wait_for_completion(&link->released);
 	vshm_link_destroy(link);
 	kfree(link);
-}
-
-/**
- * vshm_loopback_init() - make the cache of rings
- *
- * Return: 0 or -ENOMEM.
- */
-int __init vshm_loopback_init(void)
-{
-	vshm_loopback_cache = KMEM_CACHE(vshm_loopback_ring,
-					 SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT);
-	return vshm_loopback_cache ? 0 : -ENOMEM;
-}
-
-/**
- * vshm_loopback_exit() - free the cache; no namespace has a link any more
- */
-void vshm_loopback_exit(void)
-{
-	kmem_cache_destroy(vshm_loopback_cache);
 }

@@ -80,12 +80,9 @@ static int __init vshm_init(void)
 	err = vshm_conn_init();
 	if (err)
 		return err;
-	err = vshm_loopback_init();
-	if (err)
-		goto err_conn;
 	err = proto_register(&vshm_proto, 1);
 	if (err)
-		goto err_loopback;
+		goto err_conn;
 	err = vshm_forward_init();
 	if (err)
 		goto err_proto;
@@ -116,8 +113,6 @@ err_forward:
 	vshm_forward_exit();
 err_proto:
 	proto_unregister(&vshm_proto);
-err_loopback:
-	vshm_loopback_exit();
 err_conn:
 	vshm_conn_exit();
 	return err;
@@ -133,7 +128,6 @@ static void __exit vshm_exit(void)
 	vshm_event_exit();
 	vshm_forward_exit();
 	proto_unregister(&vshm_proto);
-	vshm_loopback_exit();
 	vshm_conn_exit();
 }
 

@@ -98,7 +98,7 @@ void vshm_queue_empty(struct vshm_sock *vsk)
 	q->bytes_out = q->bytes_in;
 	vshm_queue_free(vsk, q->in.mem.data, q->in.mem.order);
 	vshm_queue_use(q, NULL, 0);
-	vshm_scm_queue_purge(&q->scm, true);
+	vshm_scm_queue_purge(&q->scm);
 	mutex_unlock(&vsk->rx_lock);
 	mutex_unlock(&q->lock);
 }

@@ -163,9 +163,9 @@ static void vshm_region_map(struct vshm_region_link *rl,
 	mem->data = (u8 *)mem->ring + VSHM_RING_DATA(mem->order);
 }
 
-static int vshm_region_alloc(struct vshm_link *link, struct vshm_ring_mem *mem)
+static int vshm_region_alloc(struct vshm_conn *conn, struct vshm_ring_mem *mem)
 {
-	struct vshm_region_link *rl = vshm_region(link);
+	struct vshm_region_link *rl = vshm_region(conn->link);
 
 	mem->offset = vshm_heap_alloc(rl->heap, mem->order);
 	if (!mem->offset)

@@ -70,6 +70,29 @@ struct vshm_ring_mem {
 };
 
 /**
+ * struct vshm_local_ring - header of a ring of loopback
+ * @ring: what both ends share
+ * @mem: where it is
+ */
+struct vshm_local_ring {
+	struct vshm_ring	ring;
+	struct vshm_ring_mem	mem;
+};
+
+/**
+ * struct vshm_first_ring - the first ring of a connection on loopback
+ * @head: header
+ * @data: data area; those of others lie elsewhere
+ *
+ * The data area is not cleared: only this kernel reads it, and no further than was
+ * written.
+ */
+struct vshm_first_ring {
+	struct vshm_local_ring	head;
+	u8			data[1UL << VSHM_RING_ORDER_MIN] __aligned(8);
+};
+
+/**
  * struct vshm_sender - private view of the end that writes
  * @mem: the peer's ring
  * @mask: size of the data area - 1

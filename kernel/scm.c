@@ -357,18 +357,18 @@ void vshm_scm_queue_init(struct vshm_scm_queue *q, bool single)
 /**
  * vshm_scm_queue_purge() - free what was not received
  * @q: queue, of which no call that receives makes use any more
- * @close: take nothing from now on
  *
+ * Nothing is taken from now on.
  * Context: process context, may sleep; the receiving direction held, or nobody
  * receives.
  */
-void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close)
+void vshm_scm_queue_purge(struct vshm_scm_queue *q)
 {
 	struct vshm_scm *scm, *tmp;
 	LIST_HEAD(items);
 
 	spin_lock(&q->lock);
-	q->closed |= close;
+	q->closed = true;
 	q->nr = 0;
 	list_splice_init(&q->items, &items);
 	WRITE_ONCE(q->filled, false);

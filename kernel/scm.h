@@ -90,7 +90,7 @@ int vshm_scm_add(struct vshm_sock *to, struct vshm_scm_queue *q,
 		 struct vshm_scm **scm, u64 start, u64 bytes);
 void vshm_writer_forget(struct vshm_writer *writer);
 void vshm_scm_queue_init(struct vshm_scm_queue *q, bool single);
-void vshm_scm_queue_purge(struct vshm_scm_queue *q, bool close);
+void vshm_scm_queue_purge(struct vshm_scm_queue *q);
 int vshm_scm_begin(struct vshm_scm_recv **rv);
 u64 vshm_scm_limit(struct sock *sk, struct vshm_scm_queue *q,
 		   struct vshm_scm_recv *rv, u64 at, u64 avail);

@@ -353,8 +353,8 @@ struct vshm_link_info {
  * @name: kind of link, for display
  * @max_slots: connections at the most, plus one; slots are below
  * @alloc: memory for a ring of mem->order in the own half, cleared if a peer
- *	can see it; fills *mem;
- *	0 or -ENOBUFS. May sleep.
+ *	can see it; fills *mem; 0 or -ENOBUFS. May sleep. A connection asks once for
+ *	the smallest order, and for its first ring
  * @free: give it back. Process context, may not sleep.
  * @peer_ring: find a ring that the peer named by mem->offset and mem->order;
  *	fills *mem; 0 or -EPROTO
@@ -374,7 +374,7 @@ struct vshm_link_info {
 struct vshm_link_ops {
 	const char *name;
 	u32 max_slots;
-	int (*alloc)(struct vshm_link *link, struct vshm_ring_mem *mem);
+	int (*alloc)(struct vshm_conn *conn, struct vshm_ring_mem *mem);
 	void (*free)(struct vshm_link *link, const struct vshm_ring_mem *mem);
 	int (*peer_ring)(struct vshm_link *link, struct vshm_ring_mem *mem);
 	void (*post)(struct vshm_conn *conn);
@@ -525,6 +525,7 @@ struct vshm_spin {
  * @tx_spin: bounds what the peer can make a sender do; tx_lock
  * @rx_spin: the same of a receiver; rx_lock
  * @rcu: frees it after lookups by slot are done, if it is over a region
+ * @first: first ring, if it is on loopback
  */
 struct vshm_conn {
 	refcount_t		refs;
@@ -555,6 +556,7 @@ struct vshm_conn {
 	struct vshm_spin	tx_spin;
 	struct vshm_spin	rx_spin;
 	struct rcu_head		rcu;
+	struct vshm_first_ring	first[] ____cacheline_aligned_in_smp;
 };
 
 /* Count what a connection moved. */
@@ -637,6 +639,7 @@ int vshm_sock_half_close(struct vshm_sock *vsk, int mask);
 int vshm_connect(struct socket *sock, struct sockaddr_unsized *addr, int len,
 		 int flags);
 void vshm_connect_timeout(struct work_struct *work);
+void vshm_connect_disarm(struct vshm_sock *vsk);
 long vshm_connect_timeout_default(const struct sock *sk);
 void vshm_connect_failed(struct vshm_sock *vsk, int err);
 u32 vshm_source_cid(const struct vshm_sock *vsk, const struct vshm_link *link,
@@ -733,8 +736,7 @@ void vshm_conn_grow(struct vshm_conn *conn);
 int vshm_link_init(struct vshm_link *link, const struct vshm_link_ops *ops,
 		   struct vshm_net *vnet, u32 local_cid, u32 peer_cid);
 void vshm_link_destroy(struct vshm_link *link);
-int vshm_link_ring_alloc(struct vshm_link *link, struct vshm_sock *vsk,
-			 struct vshm_ring_mem *mem);
+int vshm_link_ring_alloc(struct vshm_conn *conn, struct vshm_ring_mem *mem);
 void vshm_link_ring_free(struct vshm_link *link, struct vshm_sock *vsk,
 			 const struct vshm_ring_mem *mem);
 void vshm_link_info(struct vshm_link *link, struct vshm_link_info *info);
@@ -770,8 +772,6 @@ void vshm_forward_request(struct vshm_link *link,
 /* loopback.c */
 struct vshm_link *vshm_loopback_create(struct vshm_net *vnet);
 void vshm_loopback_destroy(struct vshm_link *link);
-int vshm_loopback_init(void);
-void vshm_loopback_exit(void);
 
 /* cred.c */
 void vshm_cred_current(struct sock *sk);

@@ -42,7 +42,7 @@ static struct control *control_of(struct vshm_link *link)
 	return container_of(link, struct control, link);
 }
 
-static int control_alloc(struct vshm_link *link, struct vshm_ring_mem *mem)
+static int control_alloc(struct vshm_conn *conn, struct vshm_ring_mem *mem)
 {
 	u8 *page = kzalloc(VSHM_RING_BYTES(mem->order), GFP_KERNEL);
 
@@ -51,7 +51,7 @@ static int control_alloc(struct vshm_link *link, struct vshm_ring_mem *mem)
 	mem->ring = (struct vshm_ring *)page;
 	mem->data = page + VSHM_RING_DATA(mem->order);
 	mem->offset = (unsigned long)page;
-	control_of(link)->rings++;
+	control_of(conn->link)->rings++;
 	return 0;
 }
 

@@ -318,6 +318,7 @@ void shim_grace_period(void);
 struct kmem_cache { size_t size; };
 void *kzalloc(size_t size, gfp_t gfp);
 void kfree(const void *mem);
+#define kmalloc(size, gfp)	kzalloc(size, gfp)
 #define memset_after(obj, v, member) \
 	memset(&(obj)->member + 1, v, \
 	       (char *)((obj) + 1) - (char *)(&(obj)->member + 1))
@@ -325,10 +326,9 @@ void kfree(const void *mem);
 #define kvzalloc(size, gfp)	kzalloc(size, gfp)
 #define kvcalloc(n, size, gfp)	kzalloc((n) * (size), gfp)
 #define kvfree(mem)		kfree(mem)
-#define KMEM_CACHE(type, flags)	shim_cache(sizeof(struct type))
+#define kmem_cache_create(name, size, align, flags, ctor) shim_cache(size)
 struct kmem_cache *shim_cache(size_t size);
-#define kmem_cache_zalloc(c, gfp) kzalloc((c)->size, gfp)
-#define kmem_cache_alloc(c, gfp)	kmem_cache_zalloc(c, gfp)
+#define kmem_cache_alloc(c, gfp)	kzalloc((c)->size, gfp)
 #define kmem_cache_free(c, mem)	kfree(mem)
 #define kmem_cache_destroy(c)	shim_free(c)
 unsigned long get_zeroed_page(gfp_t gfp);
@@ -456,6 +456,7 @@ unsigned int shim_work(unsigned int max);
 #define mod_delayed_work(wq, w, d) shim_queue(&(w)->work, d, true)
 #define cancel_work_sync(w)	shim_cancel(w)
 #define cancel_delayed_work(w)	shim_cancel(&(w)->work)
+#define delayed_work_pending(w)	((w)->work.pending)
 #define cancel_delayed_work_sync(w) shim_cancel(&(w)->work)
 
 /* Time and waiting */

@@ -99,7 +99,7 @@ STUB_INIT(vshm_scm_add, struct vshm_sock *to, struct vshm_scm_queue *q,
 STUB_INIT(vshm_scm_attach, struct vshm_conn *conn, struct vshm_scm **scm,
 	  u64 bytes, const struct cred **who)
 STUB_EXIT(vshm_writer_forget, struct vshm_writer *writer)
-STUB_EXIT(vshm_scm_queue_purge, struct vshm_scm_queue *q, bool close)
+STUB_EXIT(vshm_scm_queue_purge, struct vshm_scm_queue *q)
 STUB_EXIT(vshm_scm_take, struct vshm_scm_queue *q, struct vshm_scm_recv *rv,
 	  u64 at, bool peek)
 STUB_EXIT(vshm_scm_finish, struct socket *sock, struct msghdr *msg,
