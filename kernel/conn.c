@@ -11,7 +11,7 @@
  *
  * On loopback, which does not die while there are sockets, nobody looks for a
  * slot: each end has a pointer to the other, and the place of its socket in the
- * table for a slot.
+ * table for a slot. The last word needs no answer there.
  *
  * A connection on loopback is freed at once, and its memory (SLAB_TYPESAFE_BY_RCU)
  * may be another's while somebody still looks at it. That is safe because

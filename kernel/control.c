@@ -313,8 +313,8 @@ static void vshm_record_reset(struct vshm_conn *conn,
 		vshm_sock_reset(vsk, vshm_record_reason(rec));
 	vshm_unlock(sk);
 
-	/* the answer; a refusal has none */
-	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
+	/* the answer; a refusal has none, and who is in this kernel needs none */
+	if (test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags) && !conn->local)
 		vshm_conn_reset(conn, 0);
 	else
 		set_bit(VSHM_CONN_RESET_SENT, &conn->flags);
@@ -543,12 +543,15 @@ void vshm_record_pass(struct vshm_conn *conn, const struct vshm_record *rec)
 		return;
 	}
 	peer = vshm_conn_get(&conn->peer);
-	if (!peer) {
+	if (peer) {
+		vshm_record_deliver(peer, rec);
+		vshm_conn_put(peer);
+	} else {
 		trace_vshm_drop(conn->link, rec, VSHM_DROP_STALE);
-		return;
 	}
-	vshm_record_deliver(peer, rec);
-	vshm_conn_put(peer);
+	/* now the peer neither writes to the ring any more nor says anything */
+	if (rec->op == VSHM_OP_RESET)
+		set_bit(VSHM_CONN_RESET_GOT, &conn->flags);
 }
 
 /* Steps of 16: idle connections stay small, busy ones get large soon. */
