@@ -3,10 +3,10 @@
 #
 # make check-package: the Debian packages. In a clean Debian of its own, in a
 # directory, they are installed, upgraded, removed and purged, and DKMS builds
-# the modules for two kernels. That Debian with the packages is then booted in a
-# VM, with systemd: modules are loaded on demand, and vshmd is restarted and
-# killed with traffic on a link of the host. Takes root. PACKAGES=directory has
-# packages that were built before, in 0.0/ and new/.
+# the modules for two kernels. A VM has that Debian with the packages, as it was
+# before they were removed: check-systemd.sh. Takes root. COMPILE=1 has DKMS build
+# in the VM as well, which takes many minutes. PACKAGES=directory has packages that
+# were built before, in 0.0/ and new/.
 
 # shellcheck source=selftests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -29,11 +29,18 @@ second_root=$(KERNEL=bookworm-backports "$VM_DIR/kernel.sh" --root)
 # shellcheck source=selftests/vm/initramfs.sh
 . "$VM_DIR/initramfs.sh"
 
-# Prints the directory of a Debian with what the packages need, made once.
+# What that Debian has besides essential packages: what ours need to be installed
+# without a network, and Docker, which wants AppArmor where the kernel has it.
+ROOT_PACKAGES=(systemd-sysv udev kmod linux-image-amd64 linux-headers-amd64 dkms
+	pahole gcc libc6-dev make pkgconf dpkg-dev man-db python3 socat
+	libjson-c5 libevent-core-2.1-7 libmnl0 docker.io apparmor)
+
+# Prints the directory of it, made once.
 clean_root()
 {
-	local dir=$CACHE/root-bookworm
+	local dir
 
+	dir=$CACHE/root-bookworm-$(sha256sum <<<"${ROOT_PACKAGES[*]}" | cut -c1-8)
 	if [ ! -e "$dir" ]; then
 		say "installing a clean Debian, once; some minutes" >&2
 		debian_apt_conf >"$RUN/apt.conf"
@@ -42,7 +49,7 @@ clean_root()
 			--mode=root --variant=minbase --format=directory \
 			--aptopt="$RUN/apt.conf" \
 			--dpkgopt='path-exclude=/usr/share/locale/*' \
-			--include=systemd-sysv,udev,kmod,dkms,linux-image-amd64,linux-headers-amd64,python3,socat,gcc,libc6-dev,make,pkgconf,libjson-c5,libevent-core-2.1-7,libmnl0,man-db,dpkg-dev,pahole \
+			--include="$(IFS=,; echo "${ROOT_PACKAGES[*]}")" \
 			bookworm "$dir.new" - >&2
 		mv "$dir.new" "$dir"
 	fi
@@ -73,6 +80,12 @@ install_packages()
 		$(readme 1)"
 }
 
+# version_of DIRECTORY: of the packages in there
+version_of()
+{
+	dpkg-deb -f "$RUN/debs/$1"/vshm-dkms_*.deb Version
+}
+
 kernels_with_modules()
 {
 	local name version
@@ -96,14 +109,19 @@ files()
 		! -path './etc/.pwd.lock' ! -path '*/__pycache__/*' | sort)
 }
 
-test_install()
+package_install()
 {
 	install_packages 0.0
 	inside dkms status
 	kernels_with_modules
 	inside vshm --version
 	inside getent passwd vshm
-	inside man -w vshmd vshm vshmd.conf >&2
+	inside man -w vshmd vshm.8 vshm.7 vshmd.conf >&2
+	inside ls -L /lib/systemd/system/vshmd.service /lib/udev/rules.d/60-vshm.rules \
+		/usr/lib/{sysusers,tmpfiles}.d/vshm.conf \
+		/usr/share/bash-completion/completions/vshm \
+		/usr/share/doc/vshm-tools/examples/{modprobe,modules-load}.conf.example \
+		/usr/include/linux/vshm{,_diag,_ring}.h >&2
 }
 
 # with the headers and the file for pkg-config of vshm-dev
@@ -113,7 +131,7 @@ build_example()
 		-o /usr/local/bin/hello /usr/share/doc/vshm-dev/examples/hello.c'
 }
 
-test_upgrade()
+package_upgrade()
 {
 	local status
 
@@ -127,7 +145,7 @@ test_upgrade()
 	tail -n 1 "$RUN/root/etc/vshm/vshmd.conf" | grep -q administrator
 }
 
-test_remove()
+package_remove()
 {
 	inside apt-get remove -y vshm-dkms vshm-tools vshm-dev
 	if kernels_with_modules; then return 1; fi
@@ -135,7 +153,7 @@ test_remove()
 	tail -n 1 "$RUN/root/etc/vshm/vshmd.conf" | grep -q administrator
 }
 
-test_purge()
+package_purge()
 {
 	# the only one that left something behind
 	inside apt-get purge -y vshm-tools
@@ -165,19 +183,27 @@ touch "$RUN/root/usr/local/bin/hello"
 printf 'APT::%s;\n' 'Get::Assume-Yes "true"' 'Install-Recommends "false"' \
 	>"$RUN/root/etc/apt/apt.conf.d/test"
 echo 'autoinstall_all_kernels=yes' >>"$RUN/root/etc/dkms/framework.conf"
+# an index of all manual pages takes its time
+rm "$RUN/root/var/lib/man-db/auto-update"
+# shellcheck source=selftests/vm/check-systemd.sh
+. "$VM_DIR/check-systemd.sh"
+systemd_pack
 files >"$RUN/files"
 
 if selected package; then
 	attempt "package: lintian has nothing to say" lintian --allow-root \
 		--fail-on error,warning "$RUN"/debs/new/*.changes
-	attempt "package: installs; DKMS builds for two kernels" test_install
+	attempt "package: installs; DKMS builds for two kernels" package_install
 	attempt "package: a program is built with vshm-dev" build_example
-	attempt "package: upgrades" test_upgrade
-	attempt "package: is removed, configuration stays" test_remove
-	attempt "package: is purged, nothing stays" test_purge
+	attempt "package: upgrades" package_upgrade
+	systemd_disk
+	attempt "package: is removed, configuration stays" package_remove
+	attempt "package: is purged, nothing stays" package_purge
+else
+	quietly "$RUN/log" install_packages new
+	build_example
+	systemd_disk
 fi
-# shellcheck source=selftests/vm/check-systemd.sh
-. "$VM_DIR/check-systemd.sh"
-check_systemd "$first"
+check_systemd
 say "== done"
 summary

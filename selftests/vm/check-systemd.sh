@@ -2,10 +2,21 @@
 # shellcheck shell=bash
 #
 # The Debian of check-package.sh in VM A, with the packages installed and systemd
-# as its init; its disk is an image, which is forgotten afterwards. It has the
+# as its init; its disk is an image, which is forgotten afterwards. At last it runs
+# the second of the two kernels that DKMS built for, and there the packages are
+# removed, purged, and installed anew. The VM has the
 # end with CID 3 of a link whose other end nobody takes. In there vshmd runs with
 # a guest 7, whose part peer.py plays, in a network namespace; and with guest 3, a
 # VM as those of nested.sh, for the way that README.md shows.
+
+# the kernel of that Debian, not the machine's; ext4 asks for the checksum by name
+STOCK_MODULES=(virtio_pci virtio_blk crc32c_generic ext4)
+# shellcheck source=selftests/vm/vm.sh
+. "$VM_DIR/vm.sh"
+# shellcheck source=selftests/vm/link.sh
+. "$VM_DIR/link.sh"
+# shellcheck source=selftests/vm/nested.sh
+. "$VM_DIR/nested.sh"
 
 # what boots it, and what lets us in
 systemd_pack()
@@ -77,20 +88,29 @@ systemd_pack()
 	GUEST_LINKS=
 	guest_boot 3 "$@"
 	END
-	chmod +x "$root/usr/local/bin/qemu-system-x86_64"
-	inside systemctl enable agent.service
-	inside systemctl mask serial-getty@ttyS0.service getty@tty1.service
-	inside passwd -d root
+	# in a container: what it sees, and one byte stream within it
+	cat >"$root/usr/local/bin/talk" <<-'END'
+	#!/bin/sh -e
+	cat /proc/net/vshm_links
+	vshm cat -l 5000 </dev/null &
+	sleep 2
+	echo hello | vshm cat -W 10 1 5000
+	wait
+	END
+	chmod +x "$root"/usr/local/bin/{qemu-system-x86_64,talk}
+	inside systemctl -q enable agent.service
+	inside systemctl -q mask serial-getty@ttyS0.service getty@tty1.service
+	inside systemctl -q disable docker.service docker.socket containerd.service
+	inside passwd -q -d root
 }
 
-systemd_boot()
+# systemd_start KERNEL ROOT: boots the disk with the kernel of that tree
+systemd_start()
 {
-	install_packages new
-	build_example
-	systemd_pack
-	truncate -s 3G "$RUN/disk"
-	mke2fs -q -t ext4 -d "$RUN/root" "$RUN/disk"
-	vshmd_start
+	# shellcheck disable=SC2034
+	local KERNEL=$1 KERNEL_ROOT=$2 IMAGE
+
+	IMAGE=$(kernel_image)
 	# addresses as in nested.sh
 	VM_MEMORY=1G VM_APPEND="systemd.show_status=0 norandmaps" \
 		vm_boot A "$RUN/systemd.cpio" -- \
@@ -98,6 +118,24 @@ systemd_boot()
 		-chardev "socket,id=link,path=$RUN/vshmd/3" \
 		-device "ivshmem-doorbell,chardev=link,vectors=2"
 	vm_answer A ready 300
+	vm A 'uname -r' | grep -x "$KERNEL"
+}
+
+# The disk, of the tree as it is now, with what DKMS built for the second kernel: a
+# compiler is slow in the VM.
+systemd_disk()
+{
+	[ -n "${COMPILE:-}" ] || quietly "$RUN/log" inside dkms mktarball \
+		"vshm/$(version_of new)" -k "$second" --archive=/debs/built.tar.gz
+	truncate -s 3G "$RUN/disk"
+	mke2fs -q -t ext4 -d "$RUN/root" "$RUN/disk"
+	rm -f "$RUN/root/debs/built.tar.gz"
+}
+
+systemd_boot()
+{
+	vshmd_start
+	systemd_start "$first" "$RUN/root"
 	vm A 'systemctl show vshmd -p ActiveState -p User -p NFileDescriptorStore -p StatusText'
 }
 
@@ -126,21 +164,15 @@ test_socket_loads_family()
 
 test_examples()
 {
-	local server client
-
-	# each of them with the next one
+	vm -t 200 A 'PATH=$PATH:/usr/share/doc/vshm-dev/examples
 	for server in hello hello.py hello.sh; do
-		case $server in
-		hello)		client=hello.py ;;
-		hello.py)	client=hello.sh ;;
-		hello.sh)	client=hello ;;
-		esac
-		vm A "PATH=\$PATH:/usr/share/doc/vshm-dev/examples
-		      background hello $server
-		      eventually 10 has_sockets 1 l.port 5000
-		      $client 1
-		      join hello 10 | grep -x hello"
-	done
+		for client in hello hello.py hello.sh; do
+			background hello $server
+			eventually 10 has_sockets 1 l.port 5000
+			$client 1
+			join hello 10 | grep -x hello
+		done
+	done'
 }
 
 test_opening_loads_host_driver()
@@ -253,20 +285,21 @@ test_modules_replaced_under_load()
 	vshm guest remove 3"
 }
 
+# In a guest they are removed with the link up. vshmd ends its own links here.
+test_modules_of_guest_replaced()
+{
+	vm A "systemctl stop vshmd
+	modprobe -r vshm_host
+	$(upgrading 1)
+	eventually 20 grep 'region 3 4' /proc/net/vshm_links
+	systemctl start vshmd"
+}
+
 # What operators.rst says of containers and of filters for families, with services
 # of systemd, which are confined by the same means.
 test_containers()
 {
 	vm A 'echo "import socket; socket.socket(18, socket.SOCK_STREAM)" >/run/open.py
-	cat >/run/talk <<-END
-	#!/bin/sh -e
-	cat /proc/net/vshm_links
-	vshm cat -l 5000 </dev/null &
-	sleep 2
-	echo hello | vshm cat -W 10 1 5000
-	wait
-	END
-	chmod +x /run/talk
 	# service COMMAND SETTING...: runs it so, its output in /run/try.out
 	service()
 	{
@@ -282,13 +315,40 @@ test_containers()
 	grep "Address family not supported" /run/try.out
 	modprobe vshm_ivshmem
 	eventually 20 grep "region 3 4" /proc/net/vshm_links
-	service /run/talk PrivateNetwork=no
+	service /usr/local/bin/talk PrivateNetwork=no
 	grep "region 3 4" /run/try.out
 	grep -x hello /run/try.out
-	service /run/talk PrivateNetwork=yes
+	service /usr/local/bin/talk PrivateNetwork=yes
 	cat /run/try.out
 	if grep region /run/try.out; then exit 1; fi
 	grep -x hello /run/try.out'
+}
+
+# Containers of Docker, whose programs are those of the VM, with its default profiles
+# for seccomp and AppArmor; and one of containerd with its own.
+test_docker()
+{
+	vm -t 600 A 'modprobe vshm_ivshmem
+	eventually 20 grep "region 3 4" /proc/net/vshm_links
+	background dockerd dockerd --bridge=none --iptables=false \
+		--storage-driver=vfs --exec-opt native.cgroupdriver=cgroupfs
+	eventually 60 docker version >/dev/null || { cat /run/dockerd.out; exit 1; }
+	mkdir -p /run/tree/usr /run/tree/etc
+	tar -C / -c bin lib lib64 sbin | tar -C /run/tree -x
+	tar -C /run/tree -c . | docker import - tree
+	for network in host none; do
+		docker run --rm --network $network -v /usr:/usr:ro tree talk >/run/$network.out
+		cat /run/$network.out
+		grep -x hello /run/$network.out
+	done
+	grep "region 3 4" /run/host.out
+	if grep region /run/none.out; then exit 1; fi
+	ctr -a /run/docker/containerd/containerd.sock run --rm --rootfs --seccomp \
+		--env "PATH=$PATH" --mount type=bind,src=/usr,dst=/usr,options=rbind:ro \
+		/run/tree talk talk >/run/ctr.out 2>&1 || { cat /run/ctr.out; exit 1; }
+	grep -x hello /run/ctr.out
+	signal dockerd TERM
+	join dockerd 60 || true'
 }
 
 # Other packages of the command and the daemon, with bytes on their way.
@@ -300,6 +360,19 @@ test_upgrade_disturbs_nothing()
 			eventually 40 systemctl -q is-active vshmd
 			[ "$(pid)" != "$before" ]
 		     done'
+}
+
+# The other kernel that DKMS has built for.
+test_second_kernel()
+{
+	test_kernel_is_content
+	vm A sync
+	vm_kill A
+	systemd_start "$second" "$second_root"
+	vm A 'systemctl is-active vshmd
+	      eventually 20 grep "region 3 4" /proc/net/vshm_links
+	      modinfo -n vshm | grep /updates/dkms/
+	      talk | grep -x hello'
 }
 
 # Packages go while the machine runs: service, modules and files with them.
@@ -323,28 +396,38 @@ raise SystemExit(1)"
 	[ ! -e /etc/vshm ] && [ ! -e /run/vshm/control ] && [ ! -e /lib/systemd/system/vshmd.service ]'
 }
 
+# With the first command of README.md, for the kernel that runs. The device was there
+# before, and gets its link. DKMS is given what it built before, or builds again.
+test_installed_anew()
+{
+	vm -t 1800 A 'sudo() { "$@"; }
+	for modules in /lib/modules/*; do
+		[ "${modules##*/}" = "$(uname -r)" ] || mv "$modules" /root
+	done
+	if [ -e /debs/built.tar.gz ]; then
+		mkdir /usr/share/vshm-dkms
+		mv /debs/built.tar.gz /usr/share/vshm-dkms/vshm-'"$(version_of new)"'.dkms.tar.gz
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	ln -sfn new /debs/packages
+	cd /debs
+	'"$(readme 1)"'
+	dkms status | grep "^vshm/.*, $(uname -r), .*: installed"
+	systemctl is-active vshmd
+	eventually 20 grep "region 3 4" /proc/net/vshm_links
+	modinfo -n vshm vshm_ivshmem vshm_host
+	talk | grep -x hello'
+}
+
 test_kernel_is_content()
 {
 	if vm A dmesg | grep -E 'BUG|WARNING|Oops|vshm.*(bad|error)'; then return 1; fi
 }
 
-# check_systemd KERNEL: with that kernel, which is in there
 check_systemd()
 {
 	local test tests
 
-	# the kernel of that Debian, not the machine's
-	# shellcheck disable=SC2034
-	# ext4 asks for the checksum by name
-	STOCK_MODULES=(virtio_pci virtio_blk crc32c_generic ext4)
-	# shellcheck source=selftests/vm/vm.sh
-	. "$VM_DIR/vm.sh"
-	# shellcheck source=selftests/vm/link.sh
-	. "$VM_DIR/link.sh"
-	# shellcheck source=selftests/vm/nested.sh
-	. "$VM_DIR/nested.sh"
-	KERNEL=$1 KERNEL_ROOT=$RUN/root
-	IMAGE=$(kernel_image)
 	attempt "systemd: boots with the packages" systemd_boot
 	vm_alive A || return 0
 	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' \

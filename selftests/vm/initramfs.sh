@@ -82,7 +82,7 @@ base_archive()
 		"$(command -v busybox)" "$(command -v socat)")
 	key=$({ cat "${sources[@]}"; ldd "$(command -v socat)" | cut -d'(' -f1
 		cat "$KERNEL_ROOT/lib/modules/$KERNEL/modules.dep" 2>/dev/null || true
-		echo "$KERNEL"; } | sha256sum | cut -c1-16)
+		echo "$KERNEL ${STOCK_MODULES[*]}"; } | sha256sum | cut -c1-16)
 	file=$CACHE/base-$key.cpio
 	if [ ! -e "$file" ]; then
 		root=$RUN/base

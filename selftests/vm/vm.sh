@@ -98,7 +98,7 @@ vm_boot()
 	: >"$dir/console"
 
 	# VMs of one run share their archive
-	initrd=$RUN/initrd-$(sha256sum <<<"${archives[*]-}" | cut -c1-16)
+	initrd=$RUN/initrd-$(sha256sum <<<"$KERNEL ${archives[*]-}" | cut -c1-16)
 	if [ ! -e "$initrd" ]; then
 		cat "$(base_archive)" "${archives[@]}" >"$initrd"
 	fi
