@@ -38,6 +38,8 @@ FIXTURE(hostile) {
 	int dgram;			/* of the host: what it is sent, it keeps */
 	struct vshm_foe does;		/* on the attacked link */
 	struct vshm_call watch;
+	struct vshm_call spoil;		/* if it was started, until the end */
+	struct vshm_foe spoils;
 	long taint;
 	int steps;
 };
@@ -105,6 +107,11 @@ FIXTURE_TEARDOWN(hostile)
 	struct vshm_bed *bed = &self->attacked;
 	long held;
 
+	if (self->spoil.fn) {
+		__atomic_store_n(&self->spoil.flags, 1, __ATOMIC_RELAXED);
+		EXPECT_EQ(0, vshm_call_end(&self->spoil));
+		self->does.changes += self->spoils.changes;
+	}
 	__atomic_store_n(&self->watch.flags, 1, __ATOMIC_RELAXED);
 	held = vshm_call_end(&self->watch);
 	printf("# no CPU was kept longer than %ld us\n", held);
@@ -166,11 +173,11 @@ static void step(FIXTURE_DATA(hostile) *self)
 }
 
 /* Both ends are the kernel's, and a third party writes between them. */
-TEST_F_TIMEOUT(hostile, between, 120)
+static void attack_between(struct __test_metadata *_metadata,
+			   FIXTURE_DATA(hostile) *self)
 {
 	struct vshm_bed *bed = &self->attacked;
 
-	ASSERT_TRUE(vshm_traffic_flows(&self->there));
 	for (int i = 0; i < self->steps; i++) {
 		step(self);
 		if (!(i % PAUSE))
@@ -184,6 +191,38 @@ TEST_F_TIMEOUT(hostile, between, 120)
 		}
 	}
 	EXPECT_TRUE(vshm_traffic_flows(&self->quiet));
+}
+
+TEST_F_TIMEOUT(hostile, between, 120)
+{
+	ASSERT_TRUE(vshm_traffic_flows(&self->there));
+	attack_between(_metadata, self);
+}
+
+/* Changes memory, and nothing else, with a pause now and then. */
+static long call_spoil(struct vshm_call *call)
+{
+	struct vshm_foe *foe = call->buf;
+
+	while (!__atomic_load_n(&call->flags, __ATOMIC_RELAXED)) {
+		for (int n = 1 + vshm_foe_draw(foe) % 256; n; n--)
+			vshm_foe_spoil(foe);
+		usleep(vshm_foe_draw(foe) % 200);
+	}
+	return 0;
+}
+
+/* The same while what was looked at changes before it is looked at again. */
+TEST_F_TIMEOUT(hostile, never_still, 120)
+{
+	ASSERT_TRUE(vshm_traffic_flows(&self->there));
+	self->spoils = self->does;
+	self->spoils.random ^= 0x5eed;
+	self->spoil = (struct vshm_call) { .fn = call_spoil,
+					   .buf = &self->spoils };
+	ASSERT_EQ(0, vshm_call_start(&self->spoil));
+	attack_between(_metadata, self);
+	EXPECT_LT(self->steps, self->spoils.changes);
 }
 
 /* The guest itself is hostile, and speaks the protocol as far as it pays. */

@@ -214,7 +214,7 @@ static struct vshm_ring *dgram_ring(struct vshm_foe *foe, int side,
 	uint64_t offset = to->dgram_ring;
 
 	*size = 1ULL << to->dgram_order % 25;
-	if (offset % VSHM_PAGE || offset > foe->size - VSHM_PAGE ||
+	if (!offset || offset % VSHM_PAGE || offset > foe->size - VSHM_PAGE ||
 	    *size > foe->size - VSHM_PAGE - offset)
 		return NULL;
 	return (void *)((char *)foe->base + offset);
@@ -314,5 +314,38 @@ void vshm_foe_step(struct vshm_foe *foe)
 		return step_datagrams(foe);
 	default:
 		return step_ring(foe);
+	}
+}
+
+/**
+ * vshm_foe_spoil() - change something that the kernel looks at again and again
+ * @foe: who
+ *
+ * Tells nobody. Words after which a link is made anew are changed rarely.
+ */
+void vshm_foe_spoil(struct vshm_foe *foe)
+{
+	struct vshm_side *side = any_side(foe);
+	uint64_t size;
+	struct vshm_ring *ring;
+
+	switch (vshm_foe_draw(foe) % 16384) {
+	case 0:
+		return spoil(foe, &side->epoch);
+	case 1:
+		return spoil_ring(foe, &side->control);
+	case 2 ... 500:
+		return noise(foe, (char *)side + VSHM_PAGE, VSHM_CONTROL_BYTES);
+	case 501 ... 1000:
+		return spoil(foe, &side->news[vshm_foe_draw(foe) % 4]);
+	case 1001 ... 1500:
+		return spoil(foe, side->summary);
+	case 1501 ... 1510:
+		ring = dgram_ring(foe, vshm_foe_draw(foe) & 1, &size);
+		return ring ? spoil_ring(foe, ring) : (void)0;
+	case 1511 ... 3000:
+		return noise(foe, any_ring(foe), VSHM_PAGE);
+	default:
+		return spoil_ring(foe, any_ring(foe));
 	}
 }

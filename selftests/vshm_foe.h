@@ -39,5 +39,6 @@ void vshm_foe_storm(struct vshm_foe *foe);
 void vshm_foe_post(struct vshm_foe *foe, int side,
 		   const struct vshm_record *rec);
 void vshm_foe_step(struct vshm_foe *foe);
+void vshm_foe_spoil(struct vshm_foe *foe);
 
 #endif /* VSHM_FOE_H */
