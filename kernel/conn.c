@@ -139,7 +139,7 @@ static void vshm_conn_free(struct rcu_head *rcu)
  * vshm_conn_put() - drop a reference
  * @conn: connection
  *
- * Context: process context.
+ * Context: process context, may not sleep: release_sock() holds a spinlock.
  */
 void vshm_conn_put(struct vshm_conn *conn)
 {

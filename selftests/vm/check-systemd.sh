@@ -4,10 +4,13 @@
 # The Debian of check-package.sh in VM A, with the packages installed and systemd
 # as its init; its disk is an image, which is forgotten afterwards. At last it runs
 # the second of the two kernels that DKMS built for, and there the packages are
-# removed, purged, and installed anew. The VM has the
-# end with CID 3 of a link whose other end nobody takes. In there vshmd runs with
-# a guest 7, whose part peer.py plays, in a network namespace; and with guest 3, a
-# VM as those of nested.sh, for the way that README.md shows.
+# removed, purged, and installed anew. The VM has the end with CID 3 of a link
+# whose other end nobody takes. In there vshmd runs with a guest 7, whose part
+# peer.py plays, in a network namespace; and with guest 3, a VM as those of
+# nested.sh, for the way that README.md shows.
+
+# of check-package.sh: releases of the two kernels, and where the second one is
+: "${first:?}" "${second:?}" "${second_root:?}"
 
 # the kernel of that Debian, not the machine's; ext4 asks for the checksum by name
 STOCK_MODULES=(virtio_pci virtio_blk crc32c_generic ext4)
