@@ -224,17 +224,12 @@ static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *
 					   struct vshm_conn *from)
 {
 	struct vshm_sock *listener = vshm_sk(sk), *vsk;
-	struct mem_cgroup *old;
 	struct vshm_conn *conn;
 	struct sock *child;
 
-	/* as all that peers make a listener have, it is its owner's */
-	old = set_active_memcg(vshm_sock_memcg(sk));
 	child = vshm_sock_alloc(sock_net(sk), NULL, rec->type, sk->sk_uid, 0);
-	if (!child) {
-		set_active_memcg(old);
+	if (!child)
 		return ERR_PTR(-ENOBUFS);
-	}
 	vsk = vshm_sk(child);
 	security_sk_clone(sk, child);
 	child->sk_uid = sk->sk_uid;
@@ -252,7 +247,6 @@ static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *
 	vsk->local.nonblock = vshm_nonblock(sk);
 
 	conn = vshm_record_accept(link, vsk, rec, mem, from);
-	set_active_memcg(old);
 	if (IS_ERR(conn))
 		vshm_sock_close(vsk);
 	else
@@ -336,6 +330,7 @@ static void vshm_record_request(struct vshm_link *link,
 {
 	struct vshm_sock *listener;
 	struct vshm_ring_mem mem;
+	struct mem_cgroup *memcg;
 	struct vshm_conn *conn;
 	struct sock *sk, *child;
 	enum vshm_drop why = VSHM_DROP_LISTENER;
@@ -372,7 +367,10 @@ static void vshm_record_request(struct vshm_link *link,
 		goto refuse_put;
 	}
 
+	/* as all that peers make a listener have, it is its owner's */
+	memcg = set_active_memcg(vshm_sock_memcg(sk));
 	conn = vshm_record_child(link, sk, rec, &mem, from);
+	set_active_memcg(memcg);
 	if (IS_ERR(conn)) {
 		err = -PTR_ERR(conn);
 		why = VSHM_DROP_MEMORY;

@@ -4,8 +4,8 @@
  *
  * The two ends of a connection know each other. Rings are kernel memory, the first
  * one that of the connection itself, and what names a ring to the peer is its
- * address; records are handed to the receiver by
- * a call, and news by a direct wake-up.
+ * address; records are handed to the receiver by a call, and news by a direct
+ * wake-up.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>

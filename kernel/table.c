@@ -180,7 +180,7 @@ struct vshm_sock *vshm_table_find(struct vshm_net *vnet, u64 id)
 	if (vsk && !vshm_table_get(vsk, &found))
 		vsk = NULL;
 	rcu_read_unlock();
-	if (!vsk || (found && found == id && vsk->vnet == vnet))
+	if (!vsk || (found == id && vsk->vnet == vnet))
 		return vsk;
 	sock_put(&vsk->sk);
 	return NULL;

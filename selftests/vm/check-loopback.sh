@@ -110,44 +110,41 @@ json_fits()
 	vm A 'signal holder TERM; eventually 5 no_sockets'
 }
 
-# Programs that are run again with the module in the place of AF_VSOCK: short
-# ones, of all that is different then.
-AS_VSOCK="socket_api connect seqpacket link forward options netns uring"
-
-check_as_vsock()
+# run_again LABEL PROGRAM...: those of them that the developer wants, in a VM of
+# their own
+run_again()
 {
-	local VSHM_FAMILY=40 chosen=() program
+	local label=$1 chosen=() program
 
-	for program in $AS_VSOCK; do
-		! selected "as-vsock $program" || chosen+=("$program")
+	shift
+	for program in "$@"; do
+		! selected "$label $program" || chosen+=("$program")
 	done
 	[ ${#chosen[@]} -gt 0 ] || return 0
 
 	loopback_vm
 	for program in "${chosen[@]}"; do
-		run_program "$program" "as-vsock $program"
+		run_program "$program" "$label $program"
 	done
-	[ -n "${VM_DEBUG:-}" ] || quiet_kernel A "loopback as AF_VSOCK"
+	[ -n "${VM_DEBUG:-}" ] || quiet_kernel A "loopback, $label"
 	vm_kill A
 }
 
-# Where time is counted in instructions, nobody but the guest can be late.
-COUNTED="socket_api hostile"
+# With the module in the place of AF_VSOCK: short programs, of all that is different
+# then.
+check_as_vsock()
+{
+	local VSHM_FAMILY=40
 
+	run_again as-vsock socket_api connect seqpacket link forward options netns uring
+}
+
+# Where time is counted in instructions, nobody but the guest can be late.
 check_counted()
 {
-	local ACCEL=icount chosen=() program
+	local ACCEL=icount
 
-	for program in $COUNTED; do
-		! selected "counted $program" || chosen+=("$program")
-	done
-	[ ${#chosen[@]} -gt 0 ] || return 0
-
-	loopback_vm
-	for program in "${chosen[@]}"; do
-		run_program "$program" "counted $program"
-	done
-	vm_kill A
+	run_again counted socket_api hostile
 }
 
 # check_loopback PROGRAM...
