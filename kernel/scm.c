@@ -369,6 +369,7 @@ void vshm_scm_queue_purge(struct vshm_scm_queue *q)
 
 	spin_lock(&q->lock);
 	q->closed = true;
+	q->removed += q->nr;
 	q->nr = 0;
 	list_splice_init(&q->items, &items);
 	WRITE_ONCE(q->filled, false);
@@ -419,6 +420,30 @@ static bool vshm_scm_same_creds(const struct scm_cookie *a,
 	       gid_eq(a->creds.gid, b->creds.gid);
 }
 
+/*
+ * The last item that starts at @at or before it, or NULL. A call that looks ahead
+ * goes on from where it was, so all of them are seen once, however many there are.
+ * The queue's lock is held.
+ */
+static struct vshm_scm *vshm_scm_seek(struct vshm_scm_queue *q,
+				      struct vshm_scm_recv *rv, u64 at)
+{
+	struct vshm_scm *found = NULL, *scm;
+
+	if (rv->seen && rv->removed == q->removed &&
+	    (s64)(rv->seen->start - at) <= 0)
+		found = rv->seen;
+	scm = list_prepare_entry(found, &q->items, node);
+	list_for_each_entry_continue(scm, &q->items, node) {
+		if ((s64)(scm->start - at) > 0)
+			break;
+		found = scm;
+	}
+	rv->seen = found;
+	rv->removed = q->removed;
+	return found;
+}
+
 /**
  * vshm_scm_limit() - how much can be received in one go
  * @sk: socket that receives
@@ -444,16 +469,14 @@ u64 vshm_scm_limit(struct sock *sk, struct vshm_scm_queue *q,
 	struct vshm_scm *scm;
 
 	spin_lock(&q->lock);
-	list_for_each_entry(scm, &q->items, node) {
-		if ((s64)(scm->start - at) > 0) {
-			avail = min(avail, scm->start - at);
-			break;
-		}
-		if (!q->single || scm->start == at)
-			writer = &scm->cookie;
-		if (scm->cookie.fp && (s64)(scm->end - at) > 0)
-			avail = min(avail, scm->end - at);
-	}
+	scm = vshm_scm_seek(q, rv, at);
+	if (scm && (!q->single || scm->start == at))
+		writer = &scm->cookie;
+	if (scm && scm->cookie.fp && (s64)(scm->end - at) > 0)
+		avail = min(avail, scm->end - at);
+	scm = list_prepare_entry(scm, &q->items, node);
+	if (!list_is_last(&scm->node, &q->items))
+		avail = min(avail, list_next_entry(scm, node)->start - at);
 	if (writer && passcred)
 		vshm_scm_copy_creds(sk, &here, writer);
 	spin_unlock(&q->lock);
@@ -482,16 +505,12 @@ u64 vshm_scm_limit(struct sock *sk, struct vshm_scm_queue *q,
 void vshm_scm_take(struct vshm_scm_queue *q, struct vshm_scm_recv *rv, u64 at,
 		   bool peek)
 {
-	struct vshm_scm *scm, *found = NULL;
+	struct vshm_scm *scm, *found;
 
 	rv->taken = true;
 	/* nobody else removes an item, so one stays there without the lock */
 	spin_lock(&q->lock);
-	list_for_each_entry(scm, &q->items, node) {
-		if ((s64)(scm->start - at) > 0)
-			break;
-		found = scm;
-	}
+	found = vshm_scm_seek(q, rv, at);
 	spin_unlock(&q->lock);
 	if (!found)
 		return;
@@ -508,6 +527,7 @@ void vshm_scm_take(struct vshm_scm_queue *q, struct vshm_scm_recv *rv, u64 at,
 		scm = list_first_entry(&q->items, struct vshm_scm, node);
 		list_del(&scm->node);
 		q->nr--;
+		q->removed++;
 		WRITE_ONCE(q->filled, !list_empty(&q->items));
 		spin_unlock(&q->lock);
 		if (!rv->cookie.fp && scm->cookie.fp) {

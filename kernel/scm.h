@@ -29,13 +29,15 @@ struct vshm_scm {
 
 /**
  * struct vshm_scm_queue - what goes beside the data of a receive queue
- * @lock: guards @items and @closed, innermost; who takes an item away has the
- *	receiving direction as well
+ * @lock: guards @items and @closed; below it is sk_peer_lock alone; who takes an
+ *	item away has the receiving direction as well
  * @items: &struct vshm_scm, by position
  * @filled: @items is not empty, to be seen without @lock by who receives
  * @closed: nothing more is added
  * @single: credentials are those of one message, and not of all up to the next
  * @nr: how many @items
+ * @removed: how many were taken away, so that a call that looks ahead knows whether
+ *	the item that it has seen is still there; @lock
  * @writer: who wrote the byte at the tail; without a pid, who has the other end
  *	of the connection; receiving direction
  */
@@ -46,6 +48,7 @@ struct vshm_scm_queue {
 	bool			closed;
 	bool			single;
 	u32			nr;
+	u32			removed;
 	struct scm_cookie	writer;
 };
 
@@ -66,11 +69,15 @@ struct vshm_writer {
  * struct vshm_scm_recv - what one call received beside the data
  * @cookie: for scm_recv()
  * @end: where the data ends that came with descriptors; the call goes no further
+ * @seen: the item that was found last, to go on from, or NULL
+ * @removed: vshm_scm_queue.removed at that time; @seen is there if it still is that
  * @taken: data was received, and @cookie says what there is to say of it
  */
 struct vshm_scm_recv {
 	struct scm_cookie	cookie;
 	u64			end;
+	struct vshm_scm		*seen;
+	u32			removed;
 	bool			taken;
 };
 

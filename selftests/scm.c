@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #define MANY	4
+#define ITEMS	30000
 
 /* @any: all types, within a kernel; @link: all types, between kernels */
 VSHM_PLACE_FIXTURE(any)
@@ -674,6 +675,45 @@ TEST_F(connected, credentials_too_many)
 	EXPECT_EQ(-1, recv(self->p.s, &b, 1, MSG_DONTWAIT));
 	EXPECT_EQ(1, vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS, &cred,
 				    sizeof(cred)));
+}
+
+/* What a call has taken of a CPU, in microseconds. */
+static long recv_cost(int fd, void *data, size_t len, int flags)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+	if (recv(fd, data, len, flags) != (ssize_t)len)
+		return -1;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+	return (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000;
+}
+
+/*
+ * To look ahead over many small messages takes work for each, as to receive them
+ * does, and not for each two of them, which would be a hundred times as much.
+ */
+TEST_F(stream, credentials_of_many)
+{
+	struct ucred cred = { getpid(), 0, 0 };
+	static char data[ITEMS];
+	int size = 16 << 20, n = 0;
+	long peek, taken;
+
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, setsockopt(i ? self->p.s : self->p.c, SOL_SOCKET,
+					i ? SO_RCVBUFFORCE : SO_SNDBUFFORCE,
+					&size, sizeof(size)));
+	while (n < ITEMS && vshm_send_with(self->p.c, "x", 1, SCM_CREDENTIALS,
+					  &cred, sizeof(cred)) == 1)
+		n++;
+	ASSERT_EQ(ITEMS, n);
+	peek = recv_cost(self->p.s, data, ITEMS, MSG_PEEK);
+	taken = recv_cost(self->p.s, data, ITEMS, 0);
+	EXPECT_LE(0, peek);
+	EXPECT_LT(peek, 10 * taken) {
+		TH_LOG("%ld and %ld us", peek, taken);
+	}
 }
 
 /* What is sent in several pieces is from the same, but what comes next is not. */
