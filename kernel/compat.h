@@ -53,6 +53,20 @@ static inline struct mem_cgroup *vshm_sock_memcg(const struct sock *sk)
 #endif
 }
 
+/* A socket that is made for another one belongs where that one does. */
+static inline void vshm_sock_memcg_inherit(struct sock *child,
+					   const struct sock *sk)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *old = child->sk_memcg;
+
+	child->sk_memcg = sk->sk_memcg;
+	if (child->sk_memcg)
+		css_get(&child->sk_memcg->css);
+	mem_cgroup_put(old);
+#endif
+}
+
 /* 6.8: eventfd_signal() always adds one */
 static inline void vshm_eventfd_signal(struct eventfd_ctx *ctx)
 {

@@ -10,6 +10,7 @@
 #include <linux/log2.h>
 #include <linux/sched/mm.h>
 
+#include "compat.h"
 #include "trace.h"
 #include "vshm.h"
 
@@ -232,6 +233,7 @@ static struct vshm_conn *vshm_record_child(struct vshm_link *link, struct sock *
 		return ERR_PTR(-ENOBUFS);
 	vsk = vshm_sk(child);
 	security_sk_clone(sk, child);
+	vshm_sock_memcg_inherit(child, sk);
 	child->sk_uid = sk->sk_uid;
 	child->sk_sndbuf = sk->sk_sndbuf;
 	child->sk_rcvbuf = sk->sk_rcvbuf;

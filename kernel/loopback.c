@@ -8,24 +8,29 @@
  * wake-up.
  */
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "compat.h"
 #include "vshm.h"
 
 static int vshm_loopback_alloc(struct vshm_conn *conn,
 			       struct vshm_ring_mem *mem)
 {
 	struct vshm_local_ring *ring = &conn->first->head;
+	struct mem_cgroup *old;
 
 	if (mem->order == VSHM_RING_ORDER_MIN) {
 		mem->data = conn->first->data;
 	} else {
+		/* it is who sends that makes it, and who receives that has it */
+		old = set_active_memcg(vshm_sock_memcg(conn->sk));
 		ring = kmalloc(sizeof(*ring), VSHM_GFP_QUEUE);
-		if (!ring)
-			return -ENOBUFS;
-		mem->data = kvmalloc(1UL << mem->order, VSHM_GFP_QUEUE);
-		if (!mem->data) {
+		if (ring)
+			mem->data = kvmalloc(1UL << mem->order, VSHM_GFP_QUEUE);
+		set_active_memcg(old);
+		if (!ring || !mem->data) {
 			kfree(ring);
 			return -ENOBUFS;
 		}

@@ -70,7 +70,7 @@ static long usage(FIXTURE_DATA(memcg) *self)
 	return read_in(self->group, "memory.current", NULL);
 }
 
-/* Sockets are freed after a grace period, and pages later still. */
+/* Some sockets are freed after a grace period, and pages later still. */
 static bool comes_back(FIXTURE_DATA(memcg) *self)
 {
 	uint64_t end = vshm_now_ms() + VSHM_WAIT_MS;
@@ -213,6 +213,55 @@ TEST_F_TIMEOUT(memcg, rings, 120)
 	}
 }
 
+static uint32_t *shared_ports(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static uint32_t *ports;
+
+/* Has clients that read nothing, and says where others are to write. */
+static void have_unread(FIXTURE_DATA(memcg) *self)
+{
+	int fd[8], listener = vshm_listener(8);
+
+	ports[0] = vshm_port(listener);
+	obey(self);
+	for (int i = 0; i < 8; i++)
+		fd[i] = accept(listener, NULL, NULL);
+	obey(self);
+	for (int i = 0; i < 8; i++)
+		close(fd[i]);
+	close(listener);
+	obey(self);
+	for (;;)
+		pause();
+}
+
+/* It is who writes that makes the larger rings, and who does not read has them. */
+TEST_F_TIMEOUT(memcg, rings_written_by_others, 120)
+{
+	int fd[8];
+
+	ports = shared_ports();
+	ASSERT_TRUE(serve(self, have_unread));
+	for (int i = 0; i < 8; i++) {
+		fd[i] = vshm_socket(0);
+		ASSERT_EQ(0, vshm_connect(fd[i], VSHM_CID_LOCAL, ports[0]));
+		ASSERT_LE(MIB / 2, vshm_send_full(fd[i], 0));
+	}
+	EXPECT_LE(self->before + 4 * MIB, usage(self));
+	EXPECT_GT(self->before + 8 * MIB, usage(self));
+	ASSERT_TRUE(command(self));
+	ASSERT_TRUE(command(self));
+	EXPECT_TRUE(comes_back(self)) {
+		TH_LOG("%ld of %ld bytes", usage(self), self->before);
+	}
+	for (int i = 0; i < 8; i++)
+		close(fd[i]);
+}
+
 /* Sockets and connections alone, none of which has sent anything. */
 static void have_sockets(FIXTURE_DATA(memcg) *self)
 {
@@ -234,14 +283,6 @@ TEST_F_TIMEOUT(memcg, sockets, 120)
 	/* a socket, a connection and a first ring for each of 400 */
 	EXPECT_LE(self->before + 400 * 4096, usage(self));
 }
-
-static uint32_t *shared_ports(void)
-{
-	return mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-}
-
-static uint32_t *ports;
 
 /* Receives no datagram until it is told to. */
 static void have_queues(FIXTURE_DATA(memcg) *self)
