@@ -112,7 +112,10 @@ struct vshm_conn *vshm_conn_alloc(struct vshm_link *link, struct sock *sk)
 	if (!err)
 		return conn;
 	if (err == -EHOSTUNREACH) {
-		/* who kills the link may have found it, and refer to it */
+		/* who kills the link may have found it, or an interrupt */
+		spin_lock_irq(&conn->event_lock);
+		conn->rx.mem.ring = NULL;
+		spin_unlock_irq(&conn->event_lock);
 		vshm_conn_abandon(conn);
 	} else {
 		/* in no slot */
@@ -326,7 +329,8 @@ void vshm_conn_post(struct vshm_conn *conn, enum vshm_op op)
 void vshm_conn_reset(struct vshm_conn *conn, int reason)
 {
 	/* the first reason counts */
-	trace_vshm_reset(vshm_sk(conn->sk), reason, true);
+	if (!test_bit(VSHM_CONN_RESET_SENT, &conn->flags))
+		trace_vshm_reset(vshm_sk(conn->sk), reason, true);
 	if (!test_bit(VSHM_OP_RESET, &conn->posts))
 		WRITE_ONCE(conn->reason, reason);
 	vshm_conn_post(conn, VSHM_OP_RESET);

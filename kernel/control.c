@@ -300,7 +300,9 @@ static void vshm_record_reset(struct vshm_conn *conn,
 	if (test_and_set_bit(VSHM_CONN_RESET_GOT, &conn->flags))
 		return;
 	trace_vshm_reset(vsk, vshm_record_reason(rec), false);
-	if (rec->src_slot && rec->src_slot < conn->link->ops->max_slots &&
+	/* in one kernel it needs no answer, and may overtake the response */
+	if (!conn->local && rec->src_slot &&
+	    rec->src_slot < conn->link->ops->max_slots &&
 	    !test_bit(VSHM_CONN_PEER_KNOWN, &conn->flags))
 		vshm_record_adopt(conn, rec);
 
@@ -387,7 +389,10 @@ static void vshm_record_request(struct vshm_link *link,
 	/* both ends are of this kernel, and the caller is who connects */
 	if (from) {
 		vshm_cred_current(child);
-		vshm_cred_copy(from->sk, sk);
+		vshm_lock(from->sk);
+		if (rcu_access_pointer(vshm_sk(from->sk)->conn) == from)
+			vshm_cred_copy(from->sk, sk);
+		vshm_unlock(from->sk);
 	}
 	/* answered before it is queued: its user's last word must come later */
 	vshm_conn_post(conn, VSHM_OP_RESPONSE);
