@@ -320,11 +320,8 @@ static int vshm_dgram_send(struct vshm_sock *vsk, struct vshm_dgram_send *call)
 		return ret;
 
 	/* from the start, with the pages there */
-	mutex_unlock(&vsk->tx_lock);
-	if (fault_in_iov_iter_readable(&call->msg->msg_iter, call->len))
-		ret = -EFAULT;
-	mutex_lock(&vsk->tx_lock);
-	return ret;
+	return vshm_fault_in(&vsk->tx_lock, &call->msg->msg_iter, call->len,
+			     call->len);
 }
 
 /* Where does the call send to? Gives the socket an address if it has none. */
@@ -452,7 +449,6 @@ static int vshm_dgram_copy(struct vshm_sock *vsk, struct vshm_dgram_recv *rv,
 	struct vshm_queue *q = vsk->queue;
 	u64 at = (u8 *)(dgram + 1) - q->out.mem.data + skip;
 	struct msghdr *msg = rv->msg;
-	int err = 0;
 
 	if (unlikely(vshm_scm_pending(&vsk->sk, &q->scm) &&
 		     vshm_scm_begin(&rv->scm)))
@@ -460,11 +456,7 @@ static int vshm_dgram_copy(struct vshm_sock *vsk, struct vshm_dgram_recv *rv,
 	n = vshm_copy_out(&q->out, at, &msg->msg_iter, want);
 	if (unlikely(n != want)) {
 		iov_iter_revert(&msg->msg_iter, n);
-		mutex_unlock(&vsk->rx_lock);
-		if (fault_in_iov_iter_writeable(&msg->msg_iter, want))
-			err = -EFAULT;
-		mutex_lock(&vsk->rx_lock);
-		return err;
+		return vshm_fault_in(&vsk->rx_lock, &msg->msg_iter, want, want);
 	}
 	if (unlikely(rv->scm)) {
 		at = vshm_queue_at(q, dgram);

@@ -2,6 +2,9 @@
 /*
  * What streams and packets share of the data path: errors, space and rings.
  */
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+
 #include "io.h"
 
 /**
@@ -161,6 +164,58 @@ void vshm_send_retry(struct vshm_sock *vsk)
 }
 
 /**
+ * vshm_fault_in() - bring in pages of the program's buffer that a copy found missing
+ * @lock: of the direction
+ * @iter: the rest of the buffer
+ * @n: bytes of it that were to be copied
+ * @need: how many of them must come, the first ones
+ *
+ * Who takes pages away again and again can keep a call at this, but not from being
+ * killed.
+ * Context: @lock is held, dropped, and held again on return.
+ * Return: 0 to try again, -EFAULT, or -EINTR when the process is to die.
+ */
+int vshm_fault_in(struct mutex *lock, struct iov_iter *iter, size_t n,
+		  size_t need)
+{
+	size_t missing;
+
+	mutex_unlock(lock);
+	if (iov_iter_rw(iter) == WRITE)
+		missing = fault_in_iov_iter_readable(iter, n);
+	else
+		missing = fault_in_iov_iter_writeable(iter, n);
+	cond_resched();
+	mutex_lock(lock);
+	if (n - missing < need)
+		return -EFAULT;
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/**
+ * vshm_io_turn() - let others go on, between two pieces of a long call
+ * @lock: of the direction
+ * @done: bytes that the call has moved
+ * @last: what this returned before, at first 0
+ *
+ * After each piece the lock is dropped for who waits for it: to take the link away,
+ * or to offer a larger ring.
+ * Context: @lock is held, and held again on return.
+ * Return: how many bytes were moved when the lock was dropped last.
+ */
+size_t vshm_io_turn(struct mutex *lock, size_t done, size_t last)
+{
+	if (done - last < VSHM_PIECE) {
+		cond_resched();
+		return last;
+	}
+	mutex_unlock(lock);
+	cond_resched();
+	mutex_lock(lock);
+	return done;
+}
+
+/**
  * vshm_send_full() - the ring is full: ask for a larger one, or wait
  * @sk: socket
  * @conn: its connection
@@ -200,7 +255,8 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 	err = vshm_wait_space(sk, conn, need, &left);
 	if (*timeo != MAX_SCHEDULE_TIMEOUT)
 		*timeo -= nap - left;
-	if (!left)
+	/* it may have ended, and be freed, while the lock was dropped */
+	if (!left && rcu_access_pointer(vsk->conn) == conn)
 		clear_bit(VSHM_CONN_GROW_ASKED, &conn->flags);
 	return err;
 }

@@ -3,9 +3,10 @@
  * What streams and packets share of the data path.
  *
  * Copies are made with page faults disabled. One that faults stops short; the
- * page is brought in with the lock dropped. So a lock is held as long as a copy
- * of one piece takes and no longer, whatever lies behind the program's buffer,
- * and a link can be taken away in bounded time.
+ * page is brought in with the lock dropped. After each piece the lock is dropped as
+ * well. So it is held as long as a copy of one piece takes and no longer, whatever
+ * lies behind the program's buffer and however much a call moves, and a link can be
+ * taken away in bounded time.
  *
  * The copies are the ones below hardened usercopy, which asks the page tables
  * and the slab what lies behind an address, at 150 instructions a call. A ring
@@ -20,10 +21,16 @@
 
 #include "vshm.h"
 
+/* Large enough to cost little per byte, small enough to overlap. */
+#define VSHM_PIECE	(64 * 1024)
+
 int vshm_io_error(struct sock *sk);
 int __vshm_send_error(struct sock *sk);
 void vshm_io_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
 		       struct mutex *lock, const char *what);
+int vshm_fault_in(struct mutex *lock, struct iov_iter *iter, size_t n,
+		  size_t need);
+size_t vshm_io_turn(struct mutex *lock, size_t done, size_t last);
 int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 		   long *timeo);
 

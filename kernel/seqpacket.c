@@ -112,11 +112,7 @@ static int vshm_seqpacket_send(struct sock *sk, struct msghdr *msg, size_t len,
 
 	/* nothing is published yet: from the start, with the pages there */
 	iov_iter_revert(&msg->msg_iter, n);
-	mutex_unlock(&vsk->tx_lock);
-	if (fault_in_iov_iter_readable(&msg->msg_iter, len))
-		err = -EFAULT;
-	mutex_lock(&vsk->tx_lock);
-	return err;
+	return vshm_fault_in(&vsk->tx_lock, &msg->msg_iter, len, len);
 }
 
 /**
@@ -213,7 +209,6 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 	size_t len = packet->len - rv->skip, want = min(len, rv->len), n;
 	u64 bytes = VSHM_PACKET_BYTES(packet->len);
 	struct msghdr *msg = rv->msg;
-	int err = 0;
 
 	if (unlikely(vshm_scm_pending(&vsk->sk, &conn->scm) &&
 		     vshm_scm_begin(&rv->scm)))
@@ -224,11 +219,7 @@ static int vshm_seqpacket_copy(struct vshm_sock *vsk, struct vshm_conn *conn,
 			  &msg->msg_iter, want);
 	if (unlikely(n != want)) {
 		iov_iter_revert(&msg->msg_iter, n);
-		mutex_unlock(&vsk->rx_lock);
-		if (fault_in_iov_iter_writeable(&msg->msg_iter, want))
-			err = -EFAULT;
-		mutex_lock(&vsk->rx_lock);
-		return err;
+		return vshm_fault_in(&vsk->rx_lock, &msg->msg_iter, want, want);
 	}
 	if (unlikely(rv->scm))
 		vshm_scm_take(&conn->scm, rv->scm, rv->at,

@@ -13,26 +13,12 @@
 #include "trace.h"
 #include "vshm.h"
 
-/* Large enough to cost little per byte, small enough to overlap. */
-#define VSHM_PIECE	(64 * 1024)
-
 /* One call of sendmsg(2). */
 struct vshm_send {
 	struct msghdr		*msg;
 	long			timeo;
 	struct vshm_beside	beside;
 };
-
-/* Not all could be copied: bring the page in; 0 or -EFAULT. tx_lock is held. */
-static int vshm_send_fault(struct vshm_sock *vsk, struct msghdr *msg, size_t n)
-{
-	bool stuck;
-
-	mutex_unlock(&vsk->tx_lock);
-	stuck = fault_in_iov_iter_readable(&msg->msg_iter, n) == n;
-	mutex_lock(&vsk->tx_lock);
-	return stuck ? -EFAULT : 0;
-}
 
 /*
  * Send some bytes, or wait for space. tx_lock is held, and may be dropped
@@ -74,7 +60,7 @@ static ssize_t vshm_send_some(struct sock *sk, struct vshm_send *call)
 	}
 	done = vshm_copy_in(&conn->tx, conn->tx.head, &msg->msg_iter, n);
 	if (unlikely(!done))
-		return vshm_send_fault(vsk, msg, n);
+		return vshm_fault_in(&vsk->tx_lock, &msg->msg_iter, n, 1);
 	if (unlikely(call->beside.any)) {
 		ret = vshm_beside_attach(conn, &call->beside, done);
 		if (ret) {
@@ -87,7 +73,7 @@ static ssize_t vshm_send_some(struct sock *sk, struct vshm_send *call)
 	vshm_count_tx(conn, done);
 	/* bytes that were sent come first, an error with the next call */
 	if (unlikely(done < n))
-		vshm_send_fault(vsk, msg, n - done);
+		vshm_fault_in(&vsk->tx_lock, &msg->msg_iter, n - done, 1);
 	return done;
 }
 
@@ -108,7 +94,7 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		.msg = msg,
 		.timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT),
 	};
-	size_t sent = 0;
+	size_t sent = 0, turn = 0;
 	ssize_t ret;
 
 	if (unlikely(msg->msg_namelen))
@@ -130,7 +116,7 @@ int vshm_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 			break;
 		sent += ret;
 		if (sent < len)
-			cond_resched();
+			turn = vshm_io_turn(&vsk->tx_lock, sent, turn);
 	}
 	if (likely(sent)) {
 		vsk->tx.bytes += sent;
@@ -181,17 +167,6 @@ static int vshm_recv_wait(struct sock *sk, struct vshm_conn *conn,
 			      &rv->timeo);
 }
 
-/* Not all could be copied: bring the page in; 0 or -EFAULT. rx_lock is held. */
-static int vshm_recv_fault(struct vshm_sock *vsk, struct msghdr *msg, size_t n)
-{
-	bool stuck;
-
-	mutex_unlock(&vsk->rx_lock);
-	stuck = fault_in_iov_iter_writeable(&msg->msg_iter, n) == n;
-	mutex_lock(&vsk->rx_lock);
-	return stuck ? -EFAULT : 0;
-}
-
 /*
  * Copy what there is. rx_lock is held, and may be dropped meanwhile. @odd is
  * known when this is compiled, once for each. Returns as vshm_recv_some().
@@ -207,7 +182,7 @@ static __always_inline int vshm_recv_copy(struct vshm_sock *vsk,
 	n = min_t(u64, min_t(u64, avail, rv->len - rv->done), VSHM_PIECE);
 	done = vshm_copy_out(r, at, &rv->msg->msg_iter, n);
 	if (unlikely(!done))
-		return vshm_recv_fault(vsk, rv->msg, n);
+		return vshm_fault_in(&vsk->rx_lock, &rv->msg->msg_iter, n, 1);
 	if (!odd || !rv->peek) {
 		if (vshm_receiver_consume(r, done))
 			vshm_conn_notify(conn, VSHM_NEWS_SPACE);
@@ -218,7 +193,7 @@ static __always_inline int vshm_recv_copy(struct vshm_sock *vsk,
 	rv->done += done;
 	/* bytes that were received come first, an error with the next call */
 	if (unlikely(done < n))
-		vshm_recv_fault(vsk, rv->msg, n - done);
+		vshm_fault_in(&vsk->rx_lock, &rv->msg->msg_iter, n - done, 1);
 	return rv->done == rv->len;
 }
 
@@ -329,6 +304,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		.timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
 	};
 	struct vshm_conn *conn;
+	size_t turn = 0;
 	int ret;
 
 	if (unlikely(flags & MSG_OOB))
@@ -345,7 +321,7 @@ int vshm_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	while (!ret) {
 		ret = vshm_recv_some(sk, &rv);
 		if (!ret)
-			cond_resched();
+			turn = vshm_io_turn(&vsk->rx_lock, rv.done, turn);
 	}
 	if (likely(rv.done && !rv.peek)) {
 		vsk->rx.bytes += rv.done;

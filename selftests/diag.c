@@ -9,6 +9,7 @@
 #include "vshm_proc.h"
 
 #include <linux/sock_diag.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -603,6 +604,8 @@ TEST_F_TIMEOUT(quiet, destroy_while_connecting, 120)
 				 __ATOMIC_RELAXED);
 		if (!vshm_connect(c, VSHM_CID_LOCAL, vshm_port(listener)))
 			good++;
+		else
+			EXPECT_NE(EPROTO, errno);
 		s = accept(listener, NULL, NULL);
 		close(s);
 		/* connections that use the memory next hear nothing of it */
@@ -622,6 +625,51 @@ TEST_F_TIMEOUT(quiet, destroy_while_connecting, 120)
 	close(c);
 	close(listener);
 	EXPECT_TRUE(vshm_ns_empty(self->ns));
+}
+
+static long call_send_large(struct vshm_call *call)
+{
+	return send(call->fd, call->buf, call->len, MSG_NOSIGNAL);
+}
+
+/*
+ * A sender that waits for a larger ring, which there is no memory for, gets a CPU
+ * only long after its connection was ended and freed.
+ */
+TEST_F(quiet, destroy_while_growing)
+{
+	static char packet[30000];
+	struct vshm_call call = {
+		.fn = call_send_large, .buf = packet, .len = sizeof(packet),
+	};
+	struct sched_param first = { .sched_priority = 1 };
+	uint64_t end;
+	cpu_set_t cpu;
+	int fd[2];
+
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu);
+	ASSERT_EQ(0, vshm_limit_set("max_memory_kb", "0"));
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpu), &cpu));
+	if (socketpair(vshm_family(), SOCK_SEQPACKET, 0, fd)) {
+		ASSERT_EQ(EOPNOTSUPP, errno);
+		SKIP(return, "no socketpair");
+	}
+	call.fd = fd[0];
+	ASSERT_EQ(0, vshm_call_start(&call));
+	ASSERT_TRUE(vshm_call_blocks(&call));
+	if (sched_setscheduler(0, SCHED_FIFO, &first))
+		SKIP(return, "no real time");
+	ASSERT_EQ(0, vshm_diag_destroy(vshm_diag_num(fd[0], "id")));
+	end = vshm_now_ms() + 200;
+	while (vshm_now_ms() < end)
+		;
+	first.sched_priority = 0;
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER, &first));
+	EXPECT_EQ(-1, vshm_call_end(&call));
+	EXPECT_EQ(ECONNABORTED, call.err);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* One socket of a pair may be ended before the other is connected. */
