@@ -5,9 +5,9 @@
  *
  * A dump goes through the places of the table, of which a socket keeps its own,
  * and remembers how far it has come. So a socket that lives as long as the dump
- * is in it exactly once, whatever comes and goes meanwhile, and no lock is held
- * but RCU's, for as long as one message takes. What is not promised is that all
- * sockets are shown as of one moment; therefore NLM_F_DUMP_INTR is never set.
+ * is in it exactly once, whatever comes and goes meanwhile, and no lock is held:
+ * the socket that is shown is referenced. What is not promised is that all sockets
+ * are shown as of one moment; therefore NLM_F_DUMP_INTR is never set.
  *
  * sock_diag itself is a part of every kernel, so this is a part of vshm.ko: a
  * module of its own could be asked for by one family number only.

@@ -74,7 +74,7 @@ static void vshm_show_sock(struct seq_file *seq, struct vshm_sock *vsk)
 }
 
 /*
- * The position of a listing is the ID from which it goes on, so sockets that
+ * The position of a listing is the place from which it goes on, so sockets that
  * come and go meanwhile make it neither skip nor repeat another.
  */
 static void *vshm_seq_find(struct seq_file *seq, loff_t *pos)
