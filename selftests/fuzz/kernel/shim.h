@@ -467,6 +467,7 @@ unsigned int shim_work(unsigned int max);
 #define jiffies_to_msecs(j)	((unsigned int)((j) * 1000 / HZ))
 #define current			NULL
 #define signal_pending(task)	shim_signal()
+#define fatal_signal_pending(task)	signal_pending(task)
 #define task_sigpending(task)	shim_signal()
 #define sock_intr_errno(timeo)	((timeo) == MAX_SCHEDULE_TIMEOUT ? -ERESTARTSYS : -EINTR)
 struct completion { unsigned int done; };

@@ -102,6 +102,8 @@ size_t _copy_to_iter(const void *from, size_t n, struct iov_iter *to);
 void iov_iter_revert(struct iov_iter *i, size_t n);
 size_t fault_in_iov_iter_readable(const struct iov_iter *i, size_t n);
 #define fault_in_iov_iter_writeable(i, n) fault_in_iov_iter_readable(i, n)
+#define WRITE		1
+#define iov_iter_rw(i)	((void)(i), WRITE)
 #define copy_from_sockptr(to, from, n)	(memcpy(to, (from).user, n), 0)
 #define copy_to_user(to, from, n)	(memcpy(to, from, n), 0)
 #define put_user(v, p)		(*(p) = (v), 0)
