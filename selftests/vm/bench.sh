@@ -156,7 +156,7 @@ for mode in $MODES; do
 			--tests stream,duplex,parallel,latency,connect) ;;
 	two-vm)	(two_vms) ;;
 	uml)	if uml_kernel "${KDIR:-}"; then
-			(one_vm "$mode" "" --pin --tests stream \
+			(one_vm "$mode" "" --pin --tests stream --scale 10 \
 				--only vshm,vshm-seqpacket,unix,tcp,pipe,two-copies \
 				--sizes 4096,16384,65536,262144)
 		else
