@@ -65,6 +65,23 @@ class TestGarbage(ConfigTest):
         client = self.connect(self.a, 3, 4)
         self.assertTrue(client.quiet())
 
+    def test_doorbells_that_wait(self):
+        """a client that has its doorbells wait does not have vshmd wait"""
+        self.serve()
+        for _ in range(2):
+            client = self.connect(self.a, 3, 4)
+            os.set_blocking(client.peer, False)
+            try:
+                os.write(client.peer, struct.pack("<Q", (1 << 64) - 2))
+            except BlockingIOError:
+                pass            # full already
+            for fd in client.own, client.peer:
+                os.set_blocking(fd, True)
+            client.close()
+            self.assertTrue(self.ask(op="list")["ok"])
+            wait_for(lambda: "client" not in self.ask(op="list")["links"][0]["sides"][0],
+                     "the client to be gone")
+
     def test_answers_unread(self):
         """whoever asks and never reads is dropped"""
         self.serve()

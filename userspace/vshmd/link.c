@@ -3,25 +3,30 @@
  * A link: memory that two sides share, and a doorbell for each.
  *
  * The memory is a memfd whose size and seals are fixed before anybody else
- * sees it. vshmd keeps it mapped and touches it twice: to format it, and to
- * say goodbye for a side that can no longer do so. Whatever lies in there by
- * then was written by guests, and none of it is believed.
+ * sees it. vshmd keeps it mapped, and touches it to format it, to tell who asks
+ * whether a side is there, and to say goodbye for one that can no longer do so.
+ * Whatever lies in there by then was written by guests, and none of it is believed.
  */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "vshmd.h"
 
 /* A guest that keeps changing the word cannot keep vshmd longer than this. */
 #define GOODBYE_TRIES	1000
+
+/* Nor can a client that made a doorbell one that waits. */
+#define RING_USEC	10000
 
 static void close_fd(int *fd)
 {
@@ -253,6 +258,31 @@ static bool end_epoch(__u64 *epoch)
 	return false;
 }
 
+static void on_alarm(int signum)
+{
+	(void)signum;
+}
+
+/*
+ * Whoever has a doorbell shares its file description, and can have writes wait while
+ * the counter is full. So a timer interrupts them. To find it full is no failure: it
+ * rings as well.
+ */
+static void ring(int doorbell)
+{
+	const struct sigaction action = { .sa_handler = on_alarm };
+	const struct itimerval soon = {
+		.it_value = { .tv_usec = RING_USEC },
+		.it_interval = { .tv_usec = RING_USEC },
+	};
+	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	eventfd_write(doorbell, 1);
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
 /**
  * link_goodbye - detach a side on behalf of its guest, which is gone
  * @link: the link
@@ -273,6 +303,5 @@ void link_goodbye(struct link *link, unsigned int side)
 		log_event(LOG_WARNING, &about,
 			  "cid %u: cannot end its epoch, the guest at the other side interferes",
 			  link->side[side].cid);
-	/* The one way to fail is a full counter, which rings as well. */
-	eventfd_write(link->side[!side].doorbell, 1);
+	ring(link->side[!side].doorbell);
 }

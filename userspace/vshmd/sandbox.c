@@ -29,7 +29,8 @@ static const unsigned int kept_caps[] = {
 static const char *const allowed[] = {
 	/* descriptors */
 	"close", "dup", "dup2", "dup3", "fcntl", "ioctl", "lseek", "pipe",
-	"pipe2", "pread64", "pwrite64", "read", "readv", "write", "writev",
+	"pipe2", "pread64", "preadv2", "pwrite64", "read", "readv", "write",
+	"writev",
 	/* files: configuration, sockets, pid file, users and groups */
 	"access", "chdir", "chmod", "chown", "faccessat", "faccessat2", "fchmod",
 	"fchmodat", "fchown", "fchownat", "flock", "fstat", "fstatfs",
@@ -47,7 +48,7 @@ static const char *const allowed[] = {
 	"clock_getres", "clock_gettime", "clock_nanosleep", "epoll_create",
 	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2",
 	"epoll_wait", "gettimeofday", "nanosleep", "poll", "ppoll", "pselect6",
-	"select", "time", "timerfd_create", "timerfd_gettime",
+	"select", "setitimer", "time", "timerfd_create", "timerfd_gettime",
 	"timerfd_settime",
 	/* memory */
 	"brk", "madvise", "mremap", "munmap",

@@ -39,6 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -212,12 +213,18 @@ static int client_watch(struct endpoint *ep, int fd)
 static void client_add(struct endpoint *ep, int fd)
 {
 	eventfd_t stale;
+	struct iovec iov = { &stale, sizeof(stale) };
 
 	if (client_watch(ep, fd))
 		return;
 
-	/* What rang for the client before this one is none of its business. */
-	eventfd_read(ep->doorbell, &stale);
+	/*
+	 * What rang for the client before this one is none of its business; that
+	 * one may have made it a doorbell whose readers wait.
+	 */
+	if (preadv2(ep->doorbell, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+		log_msg(LOG_DEBUG, "link %s: cannot silence a doorbell: %s",
+			ep->link->name, strerror(errno));
 
 	if (send_setup(ep)) {
 		if (errno == EPIPE)
