@@ -254,6 +254,7 @@ static bool vshm_datagrams_forward(struct vshm_link *from,
 	struct vshm_link *to;
 	struct vshm_sender *s;
 	bool done = false;
+	s64 room;
 
 	if (from->local_cid != VSHM_CID_HOST ||
 	    dgram->dst_cid < VSHM_CID_GUEST_MIN ||
@@ -266,7 +267,11 @@ static bool vshm_datagrams_forward(struct vshm_link *from,
 		goto drop;
 	s = &to->datagrams.tx;
 	mutex_lock(&to->datagrams.lock);
-	if (s->mem.ring && vshm_datagrams_room(s, bytes) >= (s64)bytes) {
+	room = s->mem.ring ? vshm_datagrams_room(s, bytes) : 0;
+	if (room < 0) {
+		vshm_link_violation(to, "index of a datagram ring");
+		to->ops->restart(to);
+	} else if (room >= bytes) {
 		vshm_ring_copy(s, &from->datagrams.rx, bytes);
 		vshm_datagrams_publish(to, dgram);
 		done = true;

@@ -143,8 +143,10 @@ static enum vshm_pump vshm_forward_arm(struct vshm_sock *from,
 	if (culprit == from)
 		return vshm_arm_data(src, 0) ? VSHM_PUMP_MORE : VSHM_PUMP_EMPTY;
 	*grow = vshm_send_wants_more(&to->sk, dst);
-	return *grow || vshm_arm_space(&to->sk, dst, need) ? VSHM_PUMP_MORE :
-						       VSHM_PUMP_FULL;
+	if (*grow || vshm_arm_space(&to->sk, dst, need))
+		return VSHM_PUMP_MORE;
+	vshm_send_want(&to->sk, dst, need, vshm_forward_wq);
+	return VSHM_PUMP_FULL;
 }
 
 /* Both connections, referenced, or false when one is gone. */
@@ -426,7 +428,7 @@ err_free:
 /**
  * vshm_forward_request() - a guest wants to connect to another
  * @link: link to the guest
- * @rec: its request; the addresses are not checked yet
+ * @rec: its request; the destination is not checked yet
  * @mem: the ring that it offers, checked
  *
  * Refuses with EACCES when policy denies it, and with EHOSTUNREACH when the

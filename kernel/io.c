@@ -126,12 +126,20 @@ bool vshm_send_wants_more(struct sock *sk, struct vshm_conn *conn)
 	return true;
 }
 
-/*
- * The program is told to come back when there is room for so much: poll(2) is to
- * say POLLOUT then, and not before. Should the larger ring that this takes not
- * come, for want of memory there, it comes back to ask again.
+/**
+ * vshm_send_want() - come back when there is room for so much
+ * @sk: socket
+ * @conn: its connection, whose ring has no room
+ * @need: bytes wanted
+ * @wq: runs vshm_send_retry()
+ *
+ * To a program, poll(2) is to say POLLOUT then, and not before. Should the larger
+ * ring that this takes not come, for want of memory there, the socket's
+ * sk_write_space() is called after a second nevertheless, to ask again.
+ * Context: tx_lock held.
  */
-static void vshm_send_want(struct sock *sk, struct vshm_conn *conn, u64 need)
+void vshm_send_want(struct sock *sk, struct vshm_conn *conn, u64 need,
+		    struct workqueue_struct *wq)
 {
 	if (need == 1)
 		return;
@@ -139,8 +147,7 @@ static void vshm_send_want(struct sock *sk, struct vshm_conn *conn, u64 need)
 	if (need <= conn->tx.mask + 1)
 		return;
 	sock_hold(sk);
-	if (mod_delayed_work(system_percpu_wq, &vshm_sk(sk)->connect_work,
-			     HZ + 1))
+	if (mod_delayed_work(wq, &vshm_sk(sk)->connect_work, HZ + 1))
 		sock_put(sk);
 }
 
@@ -243,7 +250,7 @@ int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 	if (likely(need <= conn->tx.mask + 1 || !*timeo)) {
 		err = vshm_wait_space(sk, conn, need, timeo);
 		if (err == -EAGAIN)
-			vshm_send_want(sk, conn, need);
+			vshm_send_want(sk, conn, need, system_percpu_wq);
 		return err;
 	}
 

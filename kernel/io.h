@@ -31,6 +31,8 @@ void vshm_io_violation(struct vshm_sock *vsk, struct vshm_conn *conn,
 int vshm_fault_in(struct mutex *lock, struct iov_iter *iter, size_t n,
 		  size_t need);
 size_t vshm_io_turn(struct mutex *lock, size_t done, size_t last);
+void vshm_send_want(struct sock *sk, struct vshm_conn *conn, u64 need,
+		    struct workqueue_struct *wq);
 int vshm_send_full(struct sock *sk, struct vshm_conn *conn, u64 need,
 		   long *timeo);
 

@@ -356,6 +356,52 @@ TEST_F(forward, low_water_mark)
 	EXPECT_EQ(0, vshm_call_end(&call));
 }
 
+/* As pair(), of packets. */
+static int packets(FIXTURE_DATA(forward) *self)
+{
+	int listener, fd;
+
+	if (allow(self) || vshm_ns_enter(self->b.ns))
+		return -1;
+	listener = socket(vshm_family(), SOCK_SEQPACKET, 0);
+	if (vshm_bind(listener, VSHM_CID_ANY, VSHM_PORT_ANY) ||
+	    listen(listener, 1) || vshm_ns_enter(self->a.ns))
+		return -1;
+	fd = socket(vshm_family(), SOCK_SEQPACKET, 0);
+	if (!vshm_connect(fd, self->b.cid, vshm_port(listener))) {
+		self->fd[0] = fd;
+		self->fd[1] = accept(listener, NULL, NULL);
+	}
+	close(listener);
+	return self->fd[1] < 0 ? -1 : 0;
+}
+
+/*
+ * A packet takes a larger ring than the destination has memory for: the host asks
+ * again, until there is some.
+ */
+TEST_F_TIMEOUT(forward, no_memory_for_a_larger_ring, 120)
+{
+	static uint8_t buf[100000];
+	int fd[64][2], n = 0;
+
+	ASSERT_EQ(0, packets(self));
+	do {
+		ASSERT_EQ(0, vshm_ns_pair(self->host, self->b.ns, self->b.cid,
+					  fd[n]));
+	} while (fill_path(fd[n++][0]) > (ssize_t)sizeof(buf) && n < 64);
+	ASSERT_GT(64, n);
+	ASSERT_EQ(sizeof(buf), send(self->fd[0], buf, sizeof(buf), 0));
+	EXPECT_EQ(0, vshm_poll(self->fd[1], POLLIN, 500));
+	for (int i = 0; i < n; i++) {
+		close(fd[i][0]);
+		close(fd[i][1]);
+	}
+	EXPECT_EQ(POLLIN, vshm_poll(self->fd[1], POLLIN, VSHM_WAIT_MS));
+	EXPECT_EQ(sizeof(buf), recv(self->fd[1], buf, sizeof(buf),
+				    MSG_DONTWAIT));
+}
+
 TEST_F(forward, half_close)
 {
 	char b;
