@@ -186,7 +186,7 @@ enum vshm_verdict {
 
 /**
  * struct vshm_policy - may one guest connect to another through this host?
- * @size: bytes in this structure, sizeof(struct vshm_policy)
+ * @size: bytes in this structure, at least sizeof(struct vshm_policy)
  * @src_cid: who connects
  * @dst_cid: to whom; VSHM_CID_ANY in either stands for every guest
  * @verdict: one of enum vshm_verdict
