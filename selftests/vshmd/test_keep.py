@@ -306,6 +306,30 @@ class TestKeepHolder(KeepTest):
                            self.keep, "that runs")
         self.assertTrue(a.quiet())
 
+    def fetch(self):
+        """Ask the holder for what it has; the socket where it answers."""
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(mine.close)
+        its.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, its:
+            sock.connect(self.keep)
+            socket.send_fds(sock, [b"FDGET=1"], [its.fileno()])
+        mine.settimeout(3 * TIMEOUT)
+        return mine
+
+    def test_unread(self):
+        """who asks the holder and does not read is given up"""
+        self.config["links"].append({"cids": [5, 6], "size": "1M",
+                                     "sockets": [self.a + "2", self.b + "2"]})
+        proc = self.launch()
+        self.stop(proc)
+        self.fetch()
+        with self.fetch() as patient:
+            data, fds, _, _ = socket.recv_fds(patient, 64, 1)
+            self.assertEqual(len(fds), 1, data)
+            os.close(fds[0])
+        self.launch()
+
     def test_stale(self):
         """a file of a holder that was killed is replaced; another is not"""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -155,7 +155,10 @@ static bool client_is_gone(const struct holder *h)
 /* Takes the socket over. */
 static void give_all(struct holder *h, int sock)
 {
-	const struct timeval patience = { .tv_usec = PATIENCE_MS * 100L };
+	const struct timeval patience = {
+		.tv_sec = PATIENCE_MS / 1000,
+		.tv_usec = PATIENCE_MS % 1000 * 1000L,
+	};
 	size_t i;
 
 	if (!client_is_gone(h)) {
@@ -166,7 +169,9 @@ static void give_all(struct holder *h, int sock)
 	if (h->client >= 0)
 		close(h->client);
 	h->client = sock;
-	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience,
+		       sizeof(patience)))
+		goto err_close;
 	for (i = 0; i < h->nr; i++) {
 		if (send_held(sock, &h->held[i]))
 			goto err_close;
