@@ -2,8 +2,10 @@
 """Garbage on every socket of vshmd, and what it could do if it were fooled."""
 import os
 import random
+import resource
 import socket
 import struct
+import time
 
 from harness import ConfigTest, dial, wait_for
 
@@ -90,6 +92,22 @@ class TestGarbage(ConfigTest):
                 for _ in range(10000):
                     sock.sendall(b'{"op":"list"}\n' * 1000)
         self.assertTrue(self.ask(op="list")["ok"])
+
+    def test_no_descriptor(self):
+        """without a free descriptor, clients and requests wait, and vshmd as well"""
+        proc = self.serve()
+        old = resource.prlimit(proc.pid, resource.RLIMIT_NOFILE)
+        for path in self.a, self.control:
+            with self.subTest(path=path):
+                resource.prlimit(proc.pid, resource.RLIMIT_NOFILE, (3, old[1]))
+                message = f"'{path}': cannot accept a client yet"
+                with dial(path) as sock:
+                    self.wait_log(proc, message)
+                    time.sleep(1)
+                    self.assertLess(self.log(proc).count(message), 5)
+                    resource.prlimit(proc.pid, resource.RLIMIT_NOFILE, old)
+                    sock.sendall(b'{"op":"list"}\n')
+                    self.assertTrue(sock.recv(1))
 
     def test_remove_numbers(self):
         """CIDs of a request are not cut to what fits"""

@@ -37,7 +37,6 @@ struct client {
 static LIST_HEAD(client_list, client) clients = LIST_HEAD_INITIALIZER(clients);
 static unsigned int nr_clients;
 static struct listener listener = { .fd = -1 };
-static struct event *accept_event;
 static struct vshmd *vshmd;
 
 static void client_free(struct client *client)
@@ -142,19 +141,9 @@ static int client_new(int fd)
 	return 0;
 }
 
-static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
+static void on_connection(int fd, void *arg)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	(void)what;
 	(void)arg;
-	if (fd < 0) {
-		/* Nobody waits long here: those who cannot be served go. */
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			log_msg(LOG_ERR, "control: cannot accept: %s",
-				strerror(errno));
-		return;
-	}
 	if (!may_ask(fd))
 		refuse(fd, "only root and the user that vshmd runs as may ask");
 	else if (nr_clients == CLIENTS_MAX)
@@ -162,6 +151,8 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 	else if (client_new(fd))
 		refuse(fd, "vshmd is out of memory");
 }
+
+static struct acceptor acceptor = { .take = on_connection };
 
 /**
  * control_start - take requests
@@ -182,13 +173,7 @@ int control_start(struct vshmd *d, const char *path)
 	listener.path = path;
 	if (listener_open(&listener, SOCK_STREAM, &access))
 		return -1;
-	accept_event = event_new(d->base, listener.fd, EV_READ | EV_PERSIST,
-				 on_accept, NULL);
-	if (!accept_event || event_add(accept_event, NULL)) {
-		log_msg(LOG_ERR, "cannot watch '%s': out of memory", path);
-		return -1;
-	}
-	return 0;
+	return acceptor_start(&acceptor, &listener, d->base);
 }
 
 /**
@@ -200,9 +185,7 @@ void control_stop(void)
 {
 	while (!LIST_EMPTY(&clients))
 		client_free(LIST_FIRST(&clients));
-	if (accept_event)
-		event_free(accept_event);
-	accept_event = NULL;
+	acceptor_stop(&acceptor);
 	listener_unlink(&listener);
 	listener_close(&listener);
 }

@@ -51,9 +51,6 @@
 #define REFUSED			(-1)
 #define MEMORY			(-1)
 
-/* Pause after accept() found no memory or no free descriptor. */
-static const struct timeval retry_delay = { .tv_sec = 1 };
-
 static const struct endpoint *peer_of(const struct endpoint *ep)
 {
 	const struct link *link = ep->link;
@@ -194,7 +191,7 @@ static pid_t socket_pid(int fd)
 static int client_watch(struct endpoint *ep, int fd)
 {
 	ep->client_pid = socket_pid(fd);
-	ep->client_event = event_new(event_get_base(ep->accept_event), fd,
+	ep->client_event = event_new(event_get_base(ep->acceptor.event), fd,
 				     EV_READ | EV_PERSIST, on_client, ep);
 	if (ep->client_event && !event_add(ep->client_event, NULL)) {
 		ep->client = fd;
@@ -256,23 +253,9 @@ static void log_refused(const struct endpoint *ep, int fd)
 		  (intmax_t)ep->client_pid);
 }
 
-static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
+static void on_connection(int fd, void *arg)
 {
 	struct endpoint *ep = arg;
-	int fd;
-
-	(void)what;
-	fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0) {
-		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-			return;
-		/* The client keeps waiting, and so must the loop. */
-		log_msg(LOG_ERR, "cid %u: cannot accept a client yet: %s",
-			ep->cid, strerror(errno));
-		event_del(ep->accept_event);
-		event_add(ep->retry_event, &retry_delay);
-		return;
-	}
 
 	/* Maybe the old client just left, and the loop has not got to it. */
 	if (ep->client >= 0)
@@ -286,16 +269,6 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 	client_add(ep, fd);
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
-{
-	struct endpoint *ep = arg;
-
-	(void)fd;
-	(void)what;
-	if (event_add(ep->accept_event, NULL))
-		event_add(ep->retry_event, &retry_delay);
-}
-
 /**
  * server_start - serve the clients of one side of a link
  * @ep: the side, with its link created, and its listener open if it has one
@@ -307,17 +280,9 @@ int server_start(struct endpoint *ep, struct event_base *base)
 {
 	if (!ep->listener.path)
 		return 0;
-	ep->accept_event = event_new(base, ep->listener.fd,
-				     EV_READ | EV_PERSIST, on_accept, ep);
-	ep->retry_event = event_new(base, -1, 0, on_retry, ep);
-	if (!ep->accept_event || !ep->retry_event ||
-	    event_add(ep->accept_event, NULL)) {
-		log_msg(LOG_ERR, "cid %u: cannot watch '%s': out of memory",
-			ep->cid, ep->listener.path);
-		server_stop(ep);
-		return -1;
-	}
-	return 0;
+	ep->acceptor.take = on_connection;
+	ep->acceptor.arg = ep;
+	return acceptor_start(&ep->acceptor, &ep->listener, base);
 }
 
 /**
@@ -348,10 +313,5 @@ void server_stop(struct endpoint *ep)
 		ep->client_event = NULL;
 		ep->client = -1;
 	}
-	if (ep->retry_event)
-		event_free(ep->retry_event);
-	if (ep->accept_event)
-		event_free(ep->accept_event);
-	ep->retry_event = NULL;
-	ep->accept_event = NULL;
+	acceptor_stop(&ep->acceptor);
 }

@@ -13,6 +13,7 @@
  *   policy.c		which guests may connect through the host
  *   server.c		the ivshmem server protocol
  *   unix.c		socket files
+ *   accept.c		connections to those
  *   keep.c restore.c	descriptors that outlive the process
  *   holder.c		who holds them where systemd does not
  *   control.c		the control socket
@@ -60,13 +61,28 @@ struct listener {
 };
 
 /**
+ * struct acceptor - takes the connections of a listener
+ * @take: gets each one, and takes the socket over
+ * @arg: for @take
+ * @path: of the listener, for messages
+ * @event: a client waits
+ * @retry: time to look again after a shortage
+ */
+struct acceptor {
+	void		(*take)(int fd, void *arg);
+	void		*arg;
+	const char	*path;
+	struct event	*event;
+	struct event	*retry;
+};
+
+/**
  * struct endpoint - one side of a link, served to one client, a QEMU
  * @link: the link
  * @cid: context ID, and the client's ivshmem ID
  * @doorbell: eventfd that interrupts this side, or -1
  * @listener: where the client connects; has no path at the host's side
- * @accept_event: a client waits at @listener
- * @retry_event: time to look at @listener again after a shortage
+ * @acceptor: takes clients at @listener
  * @client: socket of the client, or -1
  * @client_event: the client left, or talks
  * @client_pid: process that connected, for messages
@@ -76,8 +92,7 @@ struct endpoint {
 	uint32_t	cid;
 	int		doorbell;
 	struct listener	listener;
-	struct event	*accept_event;
-	struct event	*retry_event;
+	struct acceptor	acceptor;
 	int		client;
 	struct event	*client_event;
 	pid_t		client_pid;
@@ -171,6 +186,11 @@ int listener_access(const struct listener *l, const struct access *access);
 void listener_unlink(const struct listener *l);
 void listener_close(struct listener *l);
 int unix_connect(const char *path, int type);
+
+/* accept.c */
+int acceptor_start(struct acceptor *a, const struct listener *l,
+		   struct event_base *base);
+void acceptor_stop(struct acceptor *a);
 
 /* keep.c */
 int keep_open(const char *path);
