@@ -293,7 +293,26 @@ class TestReload(ConfigTest):
         self.config["guests"] = [{"cid": 3, "mode": "0666"}]
         self.reload(proc, self.config)
         self.assertEqual(stat.S_IMODE(os.stat(self.a).st_mode), 0o666)
+        if not os.getuid():
+            self.config["guests"] = [{"cid": 3, "group": 12345, "mode": "0620"}]
+            self.reload(proc, self.config, 2)
+            st = os.stat(self.a)
+            self.assertEqual((st.st_uid, st.st_gid), (0, 12345))
+            self.assertEqual(stat.S_IMODE(st.st_mode), 0o620)
         self.assertTrue(a.quiet())
+
+    def test_access_elsewhere(self):
+        """what is at the path in place of the socket keeps its permissions"""
+        proc = self.serve()
+        other = os.path.join(self.dir, "other")
+        with open(other, "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o640)
+        os.unlink(self.a)
+        os.symlink(other, self.a)
+        os.unlink(self.b)
+        self.config["mode"] = "0666"
+        self.reload(proc, self.config)
+        self.assertEqual(stat.S_IMODE(os.stat(other).st_mode), 0o640)
 
     def test_wrong(self):
         """a wrong configuration changes nothing, and it is said"""

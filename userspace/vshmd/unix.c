@@ -4,6 +4,8 @@
  * one replaces them. What is not a socket, or is somebody's, stays.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -100,11 +102,26 @@ static int bind_mode(int fd, const struct sockaddr_un *sun, mode_t mode)
 	return ret;
 }
 
-static int change_owner(const char *path, const struct access *access)
+/*
+ * The socket file itself, whatever takes its place at the path meanwhile: a
+ * descriptor that is good for its attributes, or -1 with errno set.
+ */
+static int open_file(const char *path, struct stat *st)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || (!fstat(fd, st) && S_ISSOCK(st->st_mode)))
+		return fd;
+	close(fd);
+	errno = ENOTSOCK;
+	return -1;
+}
+
+static int change_owner(int fd, const char *path, const struct access *access)
 {
 	if (access->uid == (uid_t)-1 && access->gid == (gid_t)-1)
 		return 0;
-	if (!lchown(path, access->uid, access->gid))
+	if (!fchownat(fd, "", access->uid, access->gid, AT_EMPTY_PATH))
 		return 0;
 	log_msg(LOG_ERR,
 		"'%s': cannot give the socket to user %d, group %d: %s; run vshmd as root, or leave owner and group out",
@@ -126,6 +143,7 @@ int listener_open(struct listener *l, int type, const struct access *access)
 {
 	struct sockaddr_un sun;
 	struct stat st;
+	int file;
 
 	if (unix_address(&sun, l->path) || remove_stale(&sun, l->path))
 		return -1;
@@ -142,19 +160,22 @@ int listener_open(struct listener *l, int type, const struct access *access)
 			l->path, strerror(errno));
 		goto err_close;
 	}
-	if (change_owner(l->path, access))
+	file = open_file(l->path, &st);
+	if (file >= 0 && change_owner(file, l->path, access))
 		goto err_unlink;
-	if (lstat(l->path, &st) ||
-	    (type == SOCK_STREAM && listen(l->fd, BACKLOG))) {
+	if (file < 0 || (type == SOCK_STREAM && listen(l->fd, BACKLOG))) {
 		log_msg(LOG_ERR, "'%s': cannot listen: %s", l->path,
 			strerror(errno));
 		goto err_unlink;
 	}
+	close(file);
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
 	return 0;
 
 err_unlink:
+	if (file >= 0)
+		close(file);
 	unlink(l->path);
 err_close:
 	close(l->fd);
@@ -162,13 +183,19 @@ err_close:
 	return -1;
 }
 
-/* Is the file at the path the one that belongs to the socket? */
+/* Is this the file that belongs to the socket? */
+static bool is_file_of(const struct listener *l, const struct stat *st)
+{
+	return S_ISSOCK(st->st_mode) && st->st_dev == l->dev &&
+	       st->st_ino == l->ino;
+}
+
+/* Is it at the path? */
 static bool is_ours(const struct listener *l)
 {
 	struct stat st;
 
-	return !lstat(l->path, &st) && S_ISSOCK(st.st_mode) &&
-	       st.st_dev == l->dev && st.st_ino == l->ino;
+	return !lstat(l->path, &st) && is_file_of(l, &st);
 }
 
 /**
@@ -188,25 +215,46 @@ int listener_adopt(struct listener *l, int fd)
 	return 0;
 }
 
+static int change_mode(int fd, const char *path, mode_t mode)
+{
+	char link[32];
+
+	/* fchmod() takes no descriptor of this kind */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (!chmod(link, mode))
+		return 0;
+	log_msg(LOG_ERR, "'%s': cannot set mode %o: %s", path,
+		(unsigned int)mode, strerror(errno));
+	return -1;
+}
+
 /**
  * listener_access - change who may use a socket
  * @l: the listener, open
  * @access: who may
  *
+ * A file that somebody else put in the place of ours stays as it is.
+ *
  * Return: 0, or -1 after logging why.
  */
 int listener_access(const struct listener *l, const struct access *access)
 {
-	if (!is_ours(l))
-		return 0;
-	if (change_owner(l->path, access))
-		return -1;
-	if (chmod(l->path, access->mode)) {
-		log_msg(LOG_ERR, "'%s': cannot set mode %o: %s", l->path,
-			(unsigned int)access->mode, strerror(errno));
+	struct stat st;
+	int fd, ret = 0;
+
+	fd = open_file(l->path, &st);
+	if (fd < 0) {
+		if (errno == ENOENT || errno == ENOTSOCK)
+			return 0;
+		log_msg(LOG_ERR, "'%s': cannot change who may connect: %s",
+			l->path, strerror(errno));
 		return -1;
 	}
-	return 0;
+	if (is_file_of(l, &st) && (change_owner(fd, l->path, access) ||
+				   change_mode(fd, l->path, access->mode)))
+		ret = -1;
+	close(fd);
+	return ret;
 }
 
 /**
