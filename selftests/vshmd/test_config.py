@@ -4,6 +4,7 @@ and what a reload does."""
 import json
 import os
 import pwd
+import resource
 import signal
 import stat
 import subprocess
@@ -285,6 +286,29 @@ class TestReload(ConfigTest):
         self.reload(proc, self.config)
         self.connect(self.a, 5, 6)
         self.connect(self.a + "2", 3, 4)
+
+    def test_descriptors(self):
+        """the limit on open files is raised for links that end and links that begin"""
+        def write(size):
+            self.config["links"] = [
+                {"cids": [2 * i + 3, 2 * i + 4], "size": size,
+                 "sockets": [f"{self.a}{i}", f"{self.b}{i}"]} for i in range(40)]
+            self.write(self.config)
+
+        write("1M")
+        proc = self.serve(preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_NOFILE, (64, 1024)))
+        for path in self.a, self.b:
+            for i in range(40):
+                client = self.connect(f"{path}{i}")
+                for _ in range(7):
+                    client.recv()
+                while client.fds:
+                    os.close(client.fds.pop())
+        self.wait_log(proc, "event=client_connected", 80)
+        write("2M")
+        self.assertEqual(self.ask(op="reload"), {"ok": True})
+        self.assertEqual(self.connect(self.b + "7", 18, 17).size(), 2 * M)
 
     def test_access(self):
         """permissions change without the link noticing"""

@@ -240,10 +240,17 @@ static int prepare_all(struct vshmd *d, const struct specs *wanted,
 		       struct link_list *fresh, bool *updated)
 {
 	struct link *link;
-	size_t i;
+	size_t i, nr = 0;
 
-	TAILQ_FOREACH(link, &d->links, entry)
+	TAILQ_FOREACH(link, &d->links, entry) {
 		link->wanted = false;
+		nr++;
+	}
+	/* Those that end are open until all that are missing are prepared. */
+	for (i = 0; i < wanted->nr; i++)
+		nr += !find_same(d, &wanted->spec[i]);
+	if (reserve_fds(nr))
+		return -1;
 	for (i = 0; i < wanted->nr; i++) {
 		link = find_same(d, &wanted->spec[i]);
 		if (link) {
@@ -278,8 +285,7 @@ int links_apply(struct vshmd *d, const struct specs *wanted, bool all)
 	bool updated = true;
 	int ret = 0;
 
-	if (reserve_fds(wanted->nr) ||
-	    prepare_all(d, wanted, &fresh, &updated)) {
+	if (prepare_all(d, wanted, &fresh, &updated)) {
 		discard(&fresh);
 		return -1;
 	}
