@@ -93,6 +93,24 @@ class TestGarbage(ConfigTest):
                     sock.sendall(b'{"op":"list"}\n' * 1000)
         self.assertTrue(self.ask(op="list")["ok"])
 
+    def test_log(self):
+        """clients that do wrong all the time do not fill the log, unless with -v"""
+        self.config.pop("control")
+        proc = self.spawn(["-c", self.write(self.config)])
+        self.wait_log(proc, " ready: ")
+        client = self.connect(self.a, 3, 4)
+        for _ in range(100):
+            self.assertEqual(self.connect(self.a).recv(), (-1, None))
+        other = self.connect(self.b, 4, 3)
+        for _ in range(100):
+            other.sock.send(b"x")
+            while other.recv():
+                pass
+            other = self.connect(self.b, 4, 3)
+        self.assertTrue(client.quiet())
+        for message in "event=client_refused", "event=client_dropped":
+            self.assertIn(self.log(proc).count(message), range(1, 10))
+
     def test_no_descriptor(self):
         """without a free descriptor, clients and requests wait, and vshmd as well"""
         proc = self.serve()

@@ -51,6 +51,9 @@
 #define REFUSED			(-1)
 #define MEMORY			(-1)
 
+/* Between warnings of the clients of a side. */
+#define WARNING_SECONDS		10
+
 static const struct endpoint *peer_of(const struct endpoint *ep)
 {
 	const struct link *link = ep->link;
@@ -125,6 +128,21 @@ static int send_setup(const struct endpoint *ep)
 	return send_echo(ep);
 }
 
+/*
+ * How to log what a client does wrong: anybody who may connect can do it all
+ * the time, and is not to fill the log.
+ */
+static int warning_priority(struct endpoint *ep)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (ep->warned && now.tv_sec - ep->warned < WARNING_SECONDS)
+		return LOG_INFO;
+	ep->warned = now.tv_sec;
+	return LOG_WARNING;
+}
+
 /* What happened to the client of a side. */
 static void log_client(int priority, const struct endpoint *ep,
 		       const char *event, const char *verdict,
@@ -163,8 +181,8 @@ static void client_check(struct endpoint *ep)
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (len > 0)
-		log_client(LOG_WARNING, ep, "client_dropped", "dropped, ",
-			   "sends data, which is not in the protocol");
+		log_client(warning_priority(ep), ep, "client_dropped",
+			   "dropped, ", "sends data, which is not in the protocol");
 	else
 		log_client(LOG_INFO, ep, "client_left", "", "left");
 	client_drop(ep);
@@ -228,7 +246,7 @@ static void client_add(struct endpoint *ep, int fd)
 			log_client(LOG_INFO, ep, "client_left", "",
 				   "left at once");
 		else
-			log_client(LOG_WARNING, ep, "client_dropped",
+			log_client(warning_priority(ep), ep, "client_dropped",
 				   "dropped, ", "cannot be sent its messages");
 		client_drop(ep);
 		return;
@@ -237,7 +255,7 @@ static void client_add(struct endpoint *ep, int fd)
 	log_client(LOG_INFO, ep, "client_connected", "", "connected");
 }
 
-static void log_refused(const struct endpoint *ep, int fd)
+static void log_refused(struct endpoint *ep, int fd)
 {
 	const struct log_fields about = {
 		.event = "client_refused",
@@ -247,7 +265,7 @@ static void log_refused(const struct endpoint *ep, int fd)
 		.path = ep->listener.path,
 	};
 
-	log_event(LOG_WARNING, &about,
+	log_event(warning_priority(ep), &about,
 		  "cid %u: refused pid %jd, '%s' serves pid %jd already", ep->cid,
 		  (intmax_t)about.pid, ep->listener.path,
 		  (intmax_t)ep->client_pid);

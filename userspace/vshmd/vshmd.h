@@ -35,6 +35,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "config.h"
 #include "log.h"
@@ -86,6 +87,7 @@ struct acceptor {
  * @client: socket of the client, or -1
  * @client_event: the client left, or talks
  * @client_pid: process that connected, for messages
+ * @warned: when a client was last warned of, in seconds of CLOCK_MONOTONIC
  */
 struct endpoint {
 	struct link	*link;
@@ -96,6 +98,7 @@ struct endpoint {
 	int		client;
 	struct event	*client_event;
 	pid_t		client_pid;
+	time_t		warned;
 };
 
 /**
