@@ -151,6 +151,19 @@ class TestProcesses(CommandTest):
                           self.run_vshm("socket", "-p"))
             os.close(other)
 
+    def test_name(self):
+        """socket -p: what a process calls itself does not reach the terminal"""
+        with socket.socket(socket.AF_UNIX) as mine, open("/proc/self/comm", "r+b", 0) as comm:
+            inode = os.fstat(mine.fileno()).st_ino
+            self.write_table("vshm", SOCKETS.replace(" 101 ", f" {inode} "))
+            name = comm.read()
+            comm.write(b"a \x1b[2J\x7f\x9b\xc2\x9bz~")
+            try:
+                text = self.run_vshm("socket", "-p")
+            finally:
+                comm.write(name.rstrip(b"\n"))
+            self.assertIn(f" a ?[2J????z~[{os.getpid()}]:{mine.fileno()}\n", text)
+
 
 class TestJson(CommandTest):
     def test_schemas(self):

@@ -151,13 +151,20 @@ static size_t first_of(const struct owners *owners, uint64_t inode)
 	return low;
 }
 
+/* A process names itself as it likes, and is not to talk to the terminal. */
+static void put_name(const char *name, FILE *out)
+{
+	for (; *name; name++)
+		putc(*name < ' ' || *name > '~' ? '?' : *name, out);
+}
+
 /**
  * owners_text - the owners of a socket for people
  * @owners: owners
  * @inode: the socket's inode, 0 if no program has it
  *
  * Return: name[pid]:fd of each, "-" without any; to be freed. NULL if memory is
- * short.
+ * short. What of a name is not printable ASCII is '?'.
  */
 char *owners_text(const struct owners *owners, uint64_t inode)
 {
@@ -167,10 +174,13 @@ char *owners_text(const struct owners *owners, uint64_t inode)
 
 	if (!out)
 		return NULL;
-	for (i = first; i < owners->nr && owners->owner[i].inode == inode; i++)
-		fprintf(out, "%s%s[%d]:%d", i == first ? "" : ",",
-			owners->owner[i].name, owners->owner[i].pid,
+	for (i = first; i < owners->nr && owners->owner[i].inode == inode; i++) {
+		if (i != first)
+			putc(',', out);
+		put_name(owners->owner[i].name, out);
+		fprintf(out, "[%d]:%d", owners->owner[i].pid,
 			owners->owner[i].fd);
+	}
 	if (i == first || !inode)
 		putc('-', out);
 	if (fclose(out)) {
