@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Garbage on every socket of vshmd, and what it could do if it were fooled."""
+import mmap
 import os
 import random
 import resource
@@ -7,7 +8,7 @@ import socket
 import struct
 import time
 
-from harness import ConfigTest, dial, wait_for
+from harness import M, ConfigTest, dial, wait_for
 
 # Those that sandbox.c keeps: CHOWN, DAC_OVERRIDE, FOWNER, NET_ADMIN, IPC_LOCK.
 KEPT = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 12 | 1 << 14
@@ -142,6 +143,52 @@ class TestGarbage(ConfigTest):
         with open(self.path, "wb") as file:
             file.write(text + b"\0{")
         self.assertFalse(self.ask(op="reload")["ok"])
+
+
+class TestHuge(ConfigTest):
+    POOL = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+    def pool(self, name, value=None):
+        """Read a file of the pool, or write it first."""
+        if value is not None:
+            with open(self.POOL + name, "w", encoding="ascii") as file:
+                file.write(str(value))
+        with open(self.POOL + name, encoding="ascii") as file:
+            return int(file.read())
+
+    def free(self):
+        return self.pool("free_hugepages") - self.pool("resv_hugepages")
+
+    def setUp(self):
+        super().setUp()
+        try:
+            before = self.pool("nr_hugepages")
+            self.addCleanup(self.pool, "nr_hugepages", before)
+            self.pool("nr_hugepages", before + 2)
+        except OSError as err:
+            self.skipTest(f"no pool of huge pages: {err}")
+        if self.free() < 2:
+            self.skipTest("no huge pages")
+        self.config["links"][0].update(size="4M", hugepages="2M")
+
+    def test_hole(self):
+        """a huge page that a client takes away: vshmd goes on, and says it"""
+        proc = self.serve()
+        a, b = self.pair()
+        b.set_epoch(1, 1, 1)
+        # Python has no fallocate() with a mode, mmap has MADV_REMOVE.
+        b.mem.madvise(mmap.MADV_REMOVE, 2 * M, 2 * M)
+        fd = os.memfd_create("all", os.MFD_HUGETLB | os.MFD_HUGE_2MB)
+        self.addCleanup(os.close, fd)
+        os.truncate(fd, self.free() * 2 * M)
+        with mmap.mmap(fd, 0):
+            b.close()
+            self.wait_log(proc, "link 3-4: pages of its memory are gone")
+            link = self.ask(op="list")["links"][0]
+            self.assertEqual([side["attached"] for side in link["sides"]], [False, False])
+            self.assertTrue(a.quiet())
+            self.assertEqual(self.log(proc).count("pages of its memory"), 1)
+            a.close()
 
 
 class TestSandbox(ConfigTest):

@@ -212,6 +212,25 @@ class TestKeepSystemd(KeepTest):
                 self.stop(proc, signal.SIGINT)
                 self.assertEqual(self.bus.names(), [])
 
+    def test_memory_lost(self):
+        """memory that is not there when it is touched: vshmd goes on, and says it"""
+        proc = self.launch()
+        a, b = self.kept_pair(proc)
+        self.stop(proc)
+        memory = os.memfd_create("memory")
+        os.truncate(memory, M)
+        self.bus.drop(lambda name: name == "0.memory")
+        self.bus.held.append(("0.memory", memory))
+        proc = self.launch()
+        os.truncate(memory, 0)
+        a.close()
+        self.wait_log(proc, "link 3-4: pages of its memory are gone")
+        self.hear(b)
+        b.close()
+        link = self.ask(op="list")["links"][0]
+        self.assertEqual([side["attached"] for side in link["sides"]], [False, False])
+        self.assertEqual(self.log(proc).count("pages of its memory"), 1)
+
     def test_strange(self):
         """descriptors that vshmd does not know are dropped"""
         sock = socket.socket()

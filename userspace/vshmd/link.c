@@ -5,12 +5,15 @@
  * The memory is a memfd whose size and seals are fixed before anybody else
  * sees it. vshmd keeps it mapped, and touches it to format it, to tell who asks
  * whether a side is there, and to say goodbye for one that can no longer do so.
- * Whatever lies in there by then was written by guests, and none of it is believed.
+ * Whatever lies in there by then was written by guests, and none of it is believed. A
+ * client can also take pages out of the memory, and if no huge page is free to replace
+ * one, the access is answered by SIGBUS, and fails.
  */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,18 +224,61 @@ static __u64 *side_epoch(const struct link *link, unsigned int side)
 	return &((struct vshm_side *)half)->epoch;
 }
 
+static sigjmp_buf no_page;
+
+static void on_sigbus(int signum)
+{
+	(void)signum;
+	siglongjmp(no_page, 1);
+}
+
+/* What use() returns for the epoch of a side, or false if its page is gone. */
+static bool use_epoch(struct link *link, unsigned int side,
+		      bool (*use)(__u64 *epoch))
+{
+	const struct log_fields about = {
+		.event = "memory_lost",
+		.link = link->name,
+	};
+	const struct sigaction action = { .sa_handler = on_sigbus };
+	struct sigaction old;
+	bool ret, lost;
+
+	sigaction(SIGBUS, &action, &old);
+	if (sigsetjmp(no_page, 1)) {
+		lost = true;
+		ret = false;
+	} else {
+		lost = false;
+		ret = use(side_epoch(link, side));
+	}
+	sigaction(SIGBUS, &old, NULL);
+
+	if (lost && !link->lost)
+		log_event(LOG_WARNING, &about,
+			  "link %s: pages of its memory are gone, taken out by a client: remove the link and add it again",
+			  link->name);
+	link->lost |= lost;
+	return ret;
+}
+
+static bool is_odd(__u64 *epoch)
+{
+	__u64 word = __atomic_load_n(epoch, __ATOMIC_ACQUIRE);
+
+	return VSHM_EPOCH_OWN(le64toh(word)) & 1;
+}
+
 /**
  * link_attached - does a side say that it is there?
  * @link: the link
  * @side: 0 or 1
  *
- * Return: true if it does.
+ * Return: true if it does, and has not taken the memory away.
  */
-bool link_attached(const struct link *link, unsigned int side)
+bool link_attached(struct link *link, unsigned int side)
 {
-	__u64 word = __atomic_load_n(side_epoch(link, side), __ATOMIC_ACQUIRE);
-
-	return VSHM_EPOCH_OWN(le64toh(word)) & 1;
+	return use_epoch(link, side, is_odd);
 }
 
 /*
@@ -299,7 +345,7 @@ void link_goodbye(struct link *link, unsigned int side)
 		.cid = link->side[side].cid,
 	};
 
-	if (!end_epoch(side_epoch(link, side)))
+	if (!use_epoch(link, side, end_epoch) && !link->lost)
 		log_event(LOG_WARNING, &about,
 			  "cid %u: cannot end its epoch, the guest at the other side interferes",
 			  link->side[side].cid);

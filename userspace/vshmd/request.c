@@ -32,7 +32,7 @@ static struct json_object *new_answer(const char *why)
 }
 
 /* What changes while a link runs. */
-static bool add_status(struct json_object *obj, const struct link *link)
+static bool add_status(struct json_object *obj, struct link *link)
 {
 	struct json_object *sides = js_get_array(obj, "sides");
 	unsigned int i;
@@ -56,7 +56,7 @@ static struct json_object *do_list(struct vshmd *d)
 {
 	struct json_object *obj = new_answer(NULL);
 	struct json_object *links = json_object_new_array();
-	const struct link *link;
+	struct link *link;
 	bool ok = true;
 
 	TAILQ_FOREACH(link, &d->links, entry) {

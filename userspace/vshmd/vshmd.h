@@ -114,6 +114,7 @@ struct endpoint {
  *	not, as after links_detach_host()
  * @announced: it was logged that the link is ready
  * @wanted: the configuration that is being put in force has it
+ * @lost: it was logged that pages of the memory are gone
  */
 struct link {
 	TAILQ_ENTRY(link)	entry;
@@ -126,6 +127,7 @@ struct link {
 	int			host_fd;
 	bool			announced;
 	bool			wanted;
+	bool			lost;
 };
 
 TAILQ_HEAD(link_list, link);
@@ -164,7 +166,7 @@ struct link *link_new(const struct spec *spec, unsigned int id);
 void link_free(struct link *link);
 int link_create(struct link *link);
 int link_map(struct link *link);
-bool link_attached(const struct link *link, unsigned int side);
+bool link_attached(struct link *link, unsigned int side);
 void link_goodbye(struct link *link, unsigned int side);
 
 /* host.c */
